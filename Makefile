@@ -1,0 +1,77 @@
+# The two commands of a newcomer are `make demo` and `make test`; everything happens in .venv beside this file.
+# One environment serves both, because the packages take 5.5 GB: the development lock is layered on the
+# production lock, so what they share has one version (docs/decisions/0001-house.md).
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+
+# The interpreter that makes the environment: PYTHON=python3.12 make demo
+PYTHON ?= python3
+# Whether somebody chose it: then an environment of another version is made again.
+CHOSEN := $(if $(filter environment command,$(firstword $(origin PYTHON))),--chosen)
+
+# Relative, so that a space in the clone's path never meets make.
+VENV := .venv
+BIN := $(VENV)/bin
+CREATED := $(VENV)/.created
+PROD := $(VENV)/.prod-installed
+DEV := $(VENV)/.dev-installed
+
+.PHONY: help demo test lint format lock wheel clean preflight
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name about; do printf '  make %-8s %s\n' "$$name" "$$about"; done
+
+demo: preflight $(PROD) ## Set up, train on the digits that come with scikit-learn, show the metrics
+	@$(BIN)/image_classifier_trainer --experiment_name demo --run_name digits --dataset_folder digits --model cnn --resume
+
+test: lint ## Set up for development, then every linter and every test
+	$(BIN)/python -m pytest
+
+lint: preflight $(DEV) ## Read the code without running it
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pylint image_classifier
+	@if command -v shellcheck >/dev/null; then \
+	    set -x; shellcheck .ci/run requirements/*.sh; \
+	else \
+	    echo 'shellcheck is not installed: the shell scripts were not read (apt install shellcheck)'; \
+	fi
+
+format: preflight $(DEV) ## Lay out the code and repair what ruff can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: preflight $(DEV) ## Compile requirements/*.in again, keeping the pins that still fit; UPGRADE=1 takes the newest
+	$(BIN)/python requirements/lock.py $(if $(UPGRADE),--upgrade)
+
+wheel: preflight $(DEV) ## Build dist/*.whl and dist/*.tar.gz
+	$(BIN)/python -m build --no-isolation
+
+clean: ## Remove what building, linting and testing leave behind; .venv and experiments stay
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache ./*.egg-info
+	find . -path ./$(VENV) -prune -o -type d -name __pycache__ -exec rm -rf {} +
+
+# Explains what is missing before anything is downloaded, and clears away an environment that cannot run.
+preflight:
+	@command -v "$(PYTHON)" >/dev/null || { \
+	    printf 'error: there is no %s on this machine\n hint: apt install python3 python3-venv, or PYTHON=/path/to/python3 make …\n' "$(PYTHON)" >&2; \
+	    exit 2; }
+	@"$(PYTHON)" requirements/preflight.py --environment $(VENV) --done $(PROD) $(CHOSEN)
+
+# The marks below are written last: a set-up that was interrupted has none and is done again.
+$(CREATED):
+	"$(PYTHON)" -m venv --clear $(VENV)
+	@touch $@
+
+$(PROD): $(CREATED) requirements/requirements-build.txt requirements/requirements-prod.txt pyproject.toml
+	PYTHON=$(BIN)/python bash requirements/install.sh build prod package
+	@touch $@
+
+$(DEV): $(PROD) requirements/requirements-cq.txt requirements/requirements-dev.txt
+	PYTHON=$(BIN)/python bash requirements/requirements-dev.sh
+	@touch $@

@@ -1,0 +1,33 @@
+"""What `from image_classifier import …` gives: train from Python, and open what was trained."""
+
+from pathlib import Path
+
+from image_classifier import composition, runs
+from image_classifier.config import Config
+from image_classifier.runs import Run
+from image_classifier.stages import settings
+from image_classifier.stages import train as stage
+
+
+def train(
+    config: Config | None = None,
+    *,
+    dataset_folder: str | Path,
+    experiment_name: str,
+    run_name: str,
+    experiments_folder: str | Path = "experiments",
+    cache_folder: str | Path | None = None,
+    resume: bool = False,
+) -> Run:
+    """The finished run; what `config` leaves unset comes from the model's recipe."""
+    data = composition.Layer("dataset_folder", {"dataset_folder": str(dataset_folder)})
+    request = stage.Request(
+        experiment_name, run_name, [data, composition.code_layer(config or Config())], Path(experiments_folder),
+        Path(cache_folder) if cache_folder else settings.default_cache(), resume,
+    )  # fmt: skip
+    return stage.train(request)
+
+
+def load_run(run: str | Path, experiments_folder: str | Path = "experiments") -> Run:
+    """A finished run by its folder, or by `experiment/run` under the experiments folder."""
+    return runs.find(str(run), Path(experiments_folder))

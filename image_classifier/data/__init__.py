@@ -1,0 +1,1 @@
+"""Labelled images in, a verified read-only store and batches out."""

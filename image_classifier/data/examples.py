@@ -1,0 +1,74 @@
+"""What a source hands over before anything is stored."""
+
+import os
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from image_classifier.errors import UserError
+
+Labels = npt.NDArray[np.int64]
+Pixels = npt.NDArray[np.uint8]
+# Relative path, size, mtime_ns, ctime_ns: what git's index uses to see that a file has changed.
+Stat = tuple[str, int, int, int]
+
+
+class ImageFile(NamedTuple):
+    """A file to decode; its size in bytes stands for the work that it is."""
+
+    path: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Labelled images that are not stored yet: their files, or their pixels (N, H, W, C)."""
+
+    labels: Labels
+    images: Sequence[ImageFile] | Pixels
+    names: tuple[str, ...] | None = None
+
+    def take(self, indices: Labels) -> "Examples":
+        """The chosen examples, in that order."""
+        images = self.images[indices] if isinstance(self.images, np.ndarray) else [self.images[i] for i in indices]
+        names = None if self.names is None else tuple(self.names[i] for i in indices)
+        return Examples(self.labels[indices], images, names)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A recognised data set: enough to know whether its store exists, and how to load it if not."""
+
+    kind: str
+    stats: tuple[Stat, ...]
+    draws_test: bool
+    load: Callable[[], tuple[tuple[str, ...], dict[str, Examples]]]
+
+
+def shown(path: str) -> str:
+    r"""The path as text that any terminal, log and JSON file can take; odd bytes become `\xNN`."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def checked_class_names(names: Sequence[str], where: str) -> tuple[str, ...]:
+    """The names in Unicode's composed form; a `UserError` if they are not clean, distinct text."""
+    composed = tuple(unicodedata.normalize("NFC", name) for name in names)
+    for name in composed:
+        # Lone surrogates (bytes that are not UTF-8) are not printable either.
+        if not name.strip() or not name.isprintable():
+            raise UserError(
+                f"the class name '{shown(name)}' in {where} is not plain text",
+                "class names may not be blank or hold control characters or bytes that are not UTF-8: rename it",
+            )
+    twice = sorted({name for name in composed if composed.count(name) > 1})
+    if twice:
+        raise UserError(
+            f"the class name {', '.join(map(repr, twice))} stands more than once in {where}",
+            "names that differ only in how Unicode writes an accent are one name: rename or merge them",
+        )
+    return composed

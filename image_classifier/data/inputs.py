@@ -1,0 +1,116 @@
+"""The images of a store, written row by row into arrays on disk."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from tqdm import tqdm
+
+from image_classifier import files
+from image_classifier.data.decoding import NATIVE, Chunk
+from image_classifier.data.examples import Examples, ImageFile, Pixels, shown
+from image_classifier.data.pixels import fitted, read_rgb
+from image_classifier.data.store import array_name
+from image_classifier.data.workers import replies
+from image_classifier.errors import UserError
+
+Shape = tuple[int, int, int]
+FALLBACK_SIZE = 64
+_CHUNK_FILES = 256
+_CHUNK_BYTES = 4_000_000
+_FIRST_LOOK = 20
+
+
+def write_inputs(folder: Path, examples: dict[str, Examples], image_size: int | None, *, quiet: bool) -> Shape:
+    """Write every split's images at one size; the shape (H, W, C) that they got."""
+    if all(isinstance(split.images, np.ndarray) for split in examples.values()):
+        return _write_pixels(folder, {name: cast(Pixels, split.images) for name, split in examples.items()}, image_size)
+    images = {name: cast(Sequence[ImageFile], split.images) for name, split in examples.items()}
+    if image_size is None and (native := _first_size(images)):
+        if write_files(folder, images, native, NATIVE, quiet=quiet):
+            return native
+        for name in images:
+            files.remove(folder / array_name(name, "inputs"))
+    size = image_size or FALLBACK_SIZE
+    write_files(folder, images, (size, size, 3), size, quiet=quiet)
+    return (size, size, 3)
+
+
+def new_array(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.memmap:
+    """A new `.npy` file, mapped for writing."""
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": False, "shape": shape}
+    with files.create(path) as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        # On a full disk this is an error with a name; a write into a mapped hole would be a SIGBUS.
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        os.posix_fallocate(stream.fileno(), stream.tell(), size)
+    return np.lib.format.open_memmap(path, mode="r+")
+
+
+def _write_pixels(folder: Path, images: dict[str, Pixels], image_size: int | None) -> Shape:
+    height, width, channels = next(iter(images.values())).shape[1:]
+    if image_size is not None:
+        height = width = image_size
+    for name, pixels in images.items():
+        array = new_array(folder / array_name(name, "inputs"), (len(pixels), height, width, channels), np.uint8)
+        if pixels.shape[1:3] == (height, width):
+            array[:] = pixels
+        else:
+            for row, image in enumerate(pixels):
+                array[row] = fitted(Image.fromarray(image.squeeze()), height).reshape(array.shape[1:])
+    return (height, width, channels)
+
+
+def _first_size(images: dict[str, Sequence[ImageFile]]) -> Shape | None:
+    """The shape of the first file that can be read; every other image is then held against it."""
+    for file in [file for split in images.values() for file in split][:_FIRST_LOOK]:
+        try:
+            image = read_rgb(file.path)
+        except Exception:  # noqa: BLE001, S112 (whatever is wrong with it is reported with all the others)
+            continue
+        return (image.height, image.width, 3)
+    return None
+
+
+def write_files(folder: Path, images: dict[str, Sequence[ImageFile]], shape: Shape, size: int, *, quiet: bool) -> bool:
+    """Decode all files into new arrays; False as soon as one is not of the native size that was expected."""
+    chunks = []
+    for name, split in images.items():
+        path = folder / array_name(name, "inputs")
+        new_array(path, (len(split), *shape), np.uint8)
+        chunks += list(_chunks(str(path), split, size))
+    total_bytes = sum(file.bytes for split in images.values() for file in split)
+    total = sum(map(len, images.values()))
+    failures: list[tuple[str, str]] = []
+    with tqdm(total=total, desc="preparing", unit=" images", disable=True if quiet else None, leave=False) as bar:
+        for reply in replies(chunks, total_bytes):
+            if reply["mismatch"] is not None:
+                return False
+            failures += reply["failures"]
+            bar.update(reply["count"])
+    if failures:
+        raise _unusable(failures, total)
+    return True
+
+
+def _chunks(array: str, images: Sequence[ImageFile], size: int) -> Iterator[Chunk]:
+    """Pieces small enough that a worker whose parent has gone ends soon, and that the last one is not waited for."""
+    start, pending = 0, 0
+    for position, file in enumerate(images):
+        if position > start and (position - start == _CHUNK_FILES or pending + file.bytes > _CHUNK_BYTES):
+            yield {"array": array, "row": start, "paths": [f.path for f in images[start:position]], "size": size}
+            start, pending = position, 0
+        pending += file.bytes
+    yield {"array": array, "row": start, "paths": [f.path for f in images[start:]], "size": size}
+
+
+def _unusable(failures: list[tuple[str, str]], total: int) -> UserError:
+    lines = [f"\n  {shown(path)}: {shown(reason)}" for path, reason in sorted(failures)]
+    return UserError(
+        f"{len(failures)} of {total} files cannot be used:{''.join(lines)}",
+        "replace or remove these files and run again; a class folder may hold nothing but images",
+    )

@@ -1,0 +1,62 @@
+"""One image file to upright 8-bit RGB, whatever it was: the table in docs/data.md in code."""
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from image_classifier.data.examples import Pixels
+
+FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+# A quarter of a gigabyte as RGB: where Pillow starts to warn of a decompression bomb.
+MAX_PIXELS = 89_478_485
+_ORIENTED_BY = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}
+_SIXTEEN_BITS = 0xFFFF
+
+
+class RefusedError(Exception):
+    """A file that is an image, but none that has one clear meaning in 8 bits."""
+
+
+def read_rgb(path: str) -> Image.Image:
+    """The file's first frame, fully decoded, upright, 8-bit RGB."""
+    with open(path, "rb", buffering=1 << 16) as stream:  # noqa: PTH123 (a Path costs more than the read)
+        image: Image.Image = Image.open(stream, formats=FORMATS)
+        if image.width * image.height > MAX_PIXELS:
+            raise RefusedError(f"{image.width} x {image.height} pixels are more than the limit of {MAX_PIXELS}")
+        image.load()
+    if image.mode != "RGB" or image.format != "JPEG" or _ORIENTED_BY & image.info.keys():
+        ImageOps.exif_transpose(image, in_place=True)
+        image = _eight_bit_rgb(image)
+    return image
+
+
+def _eight_bit_rgb(image: Image.Image) -> Image.Image:
+    if image.mode == "F":
+        raise RefusedError("floating-point pixels have no known range")
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        return _scaled(image).convert("RGB")
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _scaled(image: Image.Image) -> Image.Image:
+    """Gray of 16 bits in 8: 65535 becomes 255 (Pillow's own conversion clips everything above 255 to white)."""
+    values = np.asarray(image).astype(np.int64)
+    if values.min() < 0 or values.max() > _SIXTEEN_BITS:
+        raise RefusedError("32-bit integers outside 0..65535 have no known range")
+    gray = ((values + 128) // 257).astype(np.uint8)
+    transparent = image.info.get("transparency")
+    if isinstance(transparent, int):
+        gray[values == transparent] = 255
+    return Image.fromarray(gray)
+
+
+def fitted(image: Image.Image, size: int) -> Pixels:
+    """The central square, resampled to `size`; antialiased bilinear, which never leaves the range of its input."""
+    if image.size != (size, size):
+        side = min(image.size)
+        left, top = (image.width - side) / 2, (image.height - side) / 2
+        box = (left, top, left + side, top + side)
+        image = image.resize((size, size), Image.Resampling.BILINEAR, box=box)
+    return np.asarray(image)

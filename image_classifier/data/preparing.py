@@ -1,0 +1,149 @@
+"""From what the user named to an open store: recognised, looked up, made only if it is not there."""
+
+import difflib
+import logging
+import os
+import re
+import shutil
+import time
+from pathlib import Path
+
+from image_classifier import files
+from image_classifier.data.examples import Examples, Source
+from image_classifier.data.sources import builtin, cifar
+from image_classifier.data.sources.folder import folder_of_images
+from image_classifier.data.splits import held_out_test_split
+from image_classifier.data.store import FORMAT, Store, is_store, open_store
+from image_classifier.data.writing import write_store
+from image_classifier.errors import UserError
+
+TEST_FRACTION = 0.15
+_STALE_SECONDS = 3600
+_logger = logging.getLogger(__name__)
+
+
+def prepare(
+    dataset_folder: str,
+    *,
+    image_size: int | None,
+    split_seed: int,
+    cache_folder: Path,
+    output: Path | None = None,
+    quiet: bool = False,
+) -> Store:
+    """The data set's store, from the cache if nothing has changed, else made now (into `output` if that is given)."""
+    folder = Path(dataset_folder).expanduser()
+    if dataset_folder not in builtin.NAMES and is_store(folder):
+        return _as_asked(open_store(folder), image_size, output)
+    source = _recognised(dataset_folder, folder, quiet=quiet)
+    seed = split_seed if source.draws_test else None
+    final = output if output is not None and not output.exists() else cache_folder / _key(source, image_size, seed)
+    if not is_store(final):
+        _make(final, source, dataset_folder, image_size, seed, quiet=quiet)
+    store = open_store(final)
+    if store.duplicates:
+        _logger.warning(
+            "%d of %d test images are also in train: the accuracy will look better than it is",
+            store.duplicates,
+            len(store.splits["test"].labels),
+        )
+    return store if output is None or output == final else _same(store, output)
+
+
+def _as_asked(store: Store, image_size: int | None, output: Path | None) -> Store:
+    if image_size is not None and store.shape[:2] != (image_size, image_size):
+        height, width, _ = store.shape
+        raise UserError(
+            f"{store.folder} was prepared at {height} x {width}; image_size is {image_size}",
+            "leave image_size out, or prepare the original images again at that size",
+        )
+    return store if output is None else _same(store, output)
+
+
+def _same(store: Store, output: Path) -> Store:
+    """The store in `output`, if it is the wanted one."""
+    if is_store(output):
+        there = open_store(output)
+        if there.digest == store.digest:
+            return there
+    found = "another store" if is_store(output) else "already there" if output.exists() else "not needed"
+    raise UserError(
+        f"{output} is {found}: {store.folder} is the prepared store", "choose a new folder, or use that one as it is"
+    )
+
+
+def _recognised(dataset_folder: str, folder: Path, *, quiet: bool) -> Source:
+    if dataset_folder in builtin.NAMES:
+        return builtin.digits()
+    if not folder.exists() and folder != Path(cifar.DEFAULT_FOLDER):
+        raise _not_found(dataset_folder, folder)
+    if folder.exists() and not folder.is_dir():
+        raise UserError(
+            f"{dataset_folder} is a file, not a folder", "unpack an archive first; images go into one folder per class"
+        )
+    if cifar.is_cifar(folder):
+        return cifar.cifar_batches(folder, quiet=quiet)
+    return folder_of_images(folder)
+
+
+def _not_found(dataset_folder: str, folder: Path) -> UserError:
+    siblings = [entry.name for entry in folder.parent.iterdir() if entry.is_dir()] if folder.parent.is_dir() else []
+    near = difflib.get_close_matches(folder.name, [*builtin.NAMES, *siblings], n=1)
+    if os.sep in dataset_folder:
+        near = difflib.get_close_matches(folder.name, siblings, n=1)
+    suggestion = f"did you mean {near[0] if near[0] in builtin.NAMES else folder.parent / near[0]}? " if near else ""
+    looked = "no built-in data set has that name, and " if os.sep not in dataset_folder else ""
+    return UserError(
+        f"the data set {dataset_folder} was not found: {looked}there is no folder {folder.absolute()}",
+        f"{suggestion}give a built-in name ({', '.join(builtin.NAMES)}) or the path of a folder of class folders",
+    )
+
+
+def _key(source: Source, image_size: int | None, seed: int | None) -> str:
+    """The cache's name for what would be made: the source as the file system shows it, and the settings."""
+    # ascii: a file name may hold bytes that are not UTF-8.
+    stats = [(ascii(name), *rest) for name, *rest in source.stats]
+    value = {"kind": source.kind, "stats": stats, "image_size": image_size, "split_seed": seed, "format": FORMAT}
+    return files.digest_bytes(files.canonical_json(value).encode())
+
+
+def _make(final: Path, source: Source, name: str, image_size: int | None, seed: int | None, *, quiet: bool) -> None:
+    started = time.perf_counter()
+    _remove_stale(final)
+    classes, examples = source.load()
+    if seed is not None:
+        examples = _with_drawn_test(examples, seed, name)
+    total = sum(len(part.labels) for part in examples.values())
+    if len(examples["train"].labels) < 2:
+        raise UserError(f"{name} leaves fewer than two images to train on", "add images")
+    _logger.info("preparing %d images of %s", total, name)
+    settings = {"kind": source.kind, "image_size": image_size, "split_seed": seed}
+    with files.new_folder(final) as temporary, files.lock(temporary, f"{temporary} is in use"):
+        write_store(temporary, classes, examples, settings, quiet=quiet)
+    _logger.debug("prepared %s in %.1f s", final, time.perf_counter() - started)
+
+
+def _with_drawn_test(examples: dict[str, Examples], seed: int, name: str) -> dict[str, Examples]:
+    everything = examples["train"]
+    train, test = held_out_test_split(everything.labels, TEST_FRACTION, seed)
+    if not len(test):
+        raise UserError(
+            f"{name} has {len(everything.labels)} images: too few to set {TEST_FRACTION:.0%} aside for the test",
+            "add images, or a test/ folder beside train/",
+        )
+    return examples | {"train": everything.take(train), "test": everything.take(test)}
+
+
+def _remove_stale(final: Path) -> None:
+    """Remove what killed processes left: unlocked, and old enough not to be a folder just about to be locked."""
+    if not final.parent.is_dir():
+        return
+    ours = re.compile(rf"\.({re.escape(final.name)}|[0-9a-f]{{64}})\.\w+\.tmp")
+    for path in final.parent.iterdir():
+        if ours.fullmatch(path.name) and path.is_dir() and time.time() - path.stat().st_mtime > _STALE_SECONDS:
+            try:
+                with files.lock(path, "busy"):
+                    shutil.rmtree(path)
+            except (UserError, OSError):
+                # Somebody is at work in it, or has been faster: not ours to remove.
+                continue

@@ -1,0 +1,152 @@
+"""The prepared store: arrays that are hashed, read-only and mapped, and the one file that describes them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from image_classifier import files
+from image_classifier.data.examples import Labels, Pixels
+from image_classifier.errors import UserError
+
+FORMAT = 1
+INDEX = "store.json"
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """Examples in their stored order: pixels (mapped), labels, and the files they came from, if any."""
+
+    inputs: Pixels
+    labels: Labels
+    names: tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class Store:
+    """A data set that is ready to train on; `digest` is its version."""
+
+    folder: Path
+    classes: tuple[str, ...]
+    shape: tuple[int, int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    digest: str
+    splits: dict[str, Split]
+    duplicates: int
+    image_size: int | None
+
+
+def is_store(folder: Path) -> bool:
+    """Whether the folder says that it is a prepared store."""
+    return (folder / INDEX).is_file()
+
+
+def array_name(split: str, part: str) -> str:
+    """The file of a split's `inputs` or `labels`."""
+    return f"{split}_{part}.npy"
+
+
+def content_digest(index: dict[str, Any]) -> str:
+    """The sha256 of everything in a store that can change a number, and of nothing else."""
+    numeric = {name: index[name] for name in ("format", "classes", "shape", "mean", "std")}
+    hashes = {name: entry["sha256"] for name, entry in index["files"].items()}
+    return files.digest_bytes(files.canonical_json(numeric | {"files": hashes}).encode())
+
+
+def open_store(folder: Path) -> Store:
+    """The store in `folder`, every byte checked against its index, mapped read-only."""
+    index = files.read_json(folder / INDEX)
+    if isinstance(index, dict) and index.get("format") not in (FORMAT, None):
+        raise UserError(
+            f"{folder / INDEX} has format {index['format']}; this version reads format {FORMAT}",
+            f"remove {folder} and prepare the data set again",
+        )
+    try:
+        names = _checked_index(index)
+        splits = {split: _open_split(folder, index, split) for split in names}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise _damaged(folder, f"{INDEX} is not as it was written ({error})") from error
+    return Store(
+        folder=folder,
+        classes=tuple(index["classes"]),
+        shape=tuple(index["shape"]),
+        mean=tuple(index["mean"]),
+        std=tuple(index["std"]),
+        digest=index["digest"],
+        splits=splits,
+        duplicates=index["duplicates"],
+        image_size=index["image_size"],
+    )
+
+
+def _damaged(folder: Path, what: str) -> UserError:
+    return UserError(
+        f"the prepared store {folder} is damaged: {what}",
+        f"remove {folder} and run again: the store is made anew from the data set",
+    )
+
+
+def _checked_index(index: Any) -> list[str]:
+    """The splits that the index names; raises `ValueError` where it contradicts itself."""
+    height, width, channels = index["shape"]
+    expected = {array_name(split, part) for split in SPLITS for part in ("inputs", "labels")}
+    checks = {
+        "shape": all(isinstance(n, int) and n > 0 for n in (height, width, channels)),
+        "classes": len(index["classes"]) > 1 and all(isinstance(name, str) for name in index["classes"]),
+        "mean": len(index["mean"]) == channels and all(0 <= value <= 1 for value in index["mean"]),
+        "std": len(index["std"]) == channels and all(0 < value <= 1 for value in index["std"]),
+        "files": set(index["files"]) <= expected,
+        "duplicates": isinstance(index["duplicates"], int),
+        "image_size": index["image_size"] is None or isinstance(index["image_size"], int),
+        "digest": index["digest"] == content_digest(index),
+    }
+    wrong = [name for name, good in checks.items() if not good]
+    if wrong:
+        raise ValueError(", ".join(wrong))
+    splits = [split for split in SPLITS if array_name(split, "inputs") in index["files"]]
+    if not {"train", "test"} <= set(splits):
+        raise ValueError("files")
+    return splits
+
+
+def _open_split(folder: Path, index: Any, split: str) -> Split:
+    for part in ("inputs", "labels"):
+        name = array_name(split, part)
+        _check_file(folder, name, index["files"][name])
+    inputs = _mapped(folder, array_name(split, "inputs"))
+    labels = np.array(_mapped(folder, array_name(split, "labels")))
+    if inputs.dtype != np.uint8 or inputs.shape != (len(labels), *index["shape"]):
+        raise _damaged(folder, f"{array_name(split, 'inputs')} has shape {inputs.shape} and type {inputs.dtype}")
+    in_range = labels.ndim == 1 and len(labels) > 0 and labels.min() >= 0 and labels.max() < len(index["classes"])
+    if labels.dtype != np.int64 or not in_range:
+        raise _damaged(folder, f"{array_name(split, 'labels')} holds labels that are no class's number")
+    labels.flags.writeable = False
+    names = index["manifest"]["files"]
+    if names is None:
+        return Split(inputs, labels, None)
+    if len(names[split]) != len(labels):
+        raise ValueError("manifest")
+    return Split(inputs, labels, tuple(names[split]))
+
+
+def _check_file(folder: Path, name: str, entry: Any) -> None:
+    path = folder / name
+    try:
+        size = path.stat().st_size
+        # The size first: a file that is cut short after it was mapped would kill the process.
+        if size != entry["size"]:
+            raise _damaged(folder, f"{name} has {size} bytes, {entry['size']} were written")
+        if files.digest_file(path) != entry["sha256"]:
+            raise _damaged(folder, f"{name} is not what was written (its sha256 differs)")
+    except OSError as error:
+        raise _damaged(folder, f"{name} cannot be read: {error.strerror}") from error
+
+
+def _mapped(folder: Path, name: str) -> np.ndarray[Any, Any]:
+    try:
+        return np.lib.format.open_memmap(folder / name, mode="r")
+    except (ValueError, OSError) as error:
+        raise _damaged(folder, f"{name} is no array: {error}") from error

@@ -1,0 +1,13 @@
+"""The one error a user is meant to read."""
+
+
+class UserError(Exception):
+    """Something outside the code must change: what was found, and what to do about it.
+
+    `main` prints it as `error: …` and ` hint: …` and exits with 2; it never becomes a traceback.
+    """
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.hint = hint

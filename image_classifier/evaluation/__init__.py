@@ -1,0 +1,1 @@
+"""Figures computed from predictions: metrics, their intervals, and the comparison of runs."""

@@ -1,0 +1,143 @@
+"""Tensors and a card in one file: the same content is the same bytes, and reading one executes nothing."""
+
+import io
+import json
+import os
+import stat
+import sys
+import zipfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from image_classifier import files
+from image_classifier.errors import UserError
+
+_MAX_BYTES = 4 << 30  # the largest published classifier has 2.6 GB
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_DTYPES = (
+    torch.float32,
+    torch.float64,
+    torch.float16,
+    torch.bfloat16,
+    torch.int64,
+    torch.int32,
+    torch.uint8,
+    torch.bool,
+)
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What a file held: tensors by name, the card if it is one of ours, and the file's sha256."""
+
+    tensors: dict[str, Tensor]
+    card: dict[str, Any] | None
+    sha256: str
+
+
+def dumps(tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> bytes:
+    """The file's bytes: a function of names, values and card alone, whatever the tensors' strides and sharing."""
+    state = {sys.intern(name): _plain(tensors[name]) for name in sorted(tensors)}
+    stream = io.BytesIO()  # a path would put its own name into the archive
+    torch.save({"state": state, "card": files.canonical_json(card)}, stream)
+    return stream.getvalue()
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    return tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+
+
+def load(path: Path) -> Artifact:
+    """The content of a `model.pth`, a checkpoint or a plain state_dict, checked before and after it is read."""
+    data = _read(path)
+    _check_archive(data, path)
+    try:
+        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
+    except Exception as error:  # damage shows as any of six exception types
+        raise UserError(f"{path} holds more than tensors, or is damaged: {_first_line(error)}", _HINT) from error
+    tensors, card = _content(content, path)
+    for name, tensor in tensors.items():
+        _check_tensor(name, tensor, path)
+    return Artifact(tensors, card, files.digest_bytes(data))
+
+
+_HINT = "give a model.pth of a run, or a state_dict written by torch.save(model.state_dict(), path)"
+
+
+def _read(path: Path) -> bytes:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a FIFO must not hang it
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}", "check the path") from error
+    with os.fdopen(descriptor, "rb") as stream:
+        about = os.fstat(stream.fileno())
+        if not stat.S_ISREG(about.st_mode):
+            raise UserError(f"{path} is not a regular file", _HINT)
+        if about.st_size > _MAX_BYTES:
+            raise UserError(f"{path} is larger than {_MAX_BYTES >> 30} GiB", _HINT)
+        data = stream.read()
+    if data.startswith(_LFS_POINTER):
+        raise UserError(
+            f"{path} is a Git LFS pointer, not the model itself", f"fetch it: git lfs pull --include '{path}'"
+        )
+    return data
+
+
+def _check_archive(data: bytes, path: Path) -> None:
+    """Refuse what torch would load in silence: bad checksums, duplicate entries, a compressed bomb."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = archive.infolist()
+            if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+                raise UserError(f"{path} is compressed, as torch.save never does", _HINT)
+            if max(Counter(entry.filename for entry in entries).values(), default=0) > 1:
+                raise UserError(f"{path} has two entries of one name", _HINT)
+            if sum(entry.file_size for entry in entries) > len(data):
+                raise UserError(f"{path} claims more data than it has", _HINT)
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, EOFError, ValueError, NotImplementedError, OSError) as error:
+        raise UserError(f"{path} is not a file of torch.save, or it is damaged: {error}", _HINT) from error
+    if damaged is not None:
+        raise UserError(f"{path} is damaged: the checksum of {damaged} differs", "fetch it again, or train again")
+
+
+def _content(content: Any, path: Path) -> tuple[dict[str, Tensor], dict[str, Any] | None]:
+    card = None
+    if isinstance(content, dict) and set(content) == {"state", "card"}:
+        card, content = _card(content["card"], path), content["state"]
+    if not isinstance(content, dict) or not content or not all(_is_named_tensor(*item) for item in content.items()):
+        raise UserError(f"{path} is not a state_dict", _HINT)
+    return dict(content), card
+
+
+def _is_named_tensor(name: Any, value: Any) -> bool:
+    return isinstance(name, str) and isinstance(value, Tensor)
+
+
+def _card(text: Any, path: Path) -> dict[str, Any]:
+    try:
+        card = json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UserError(f"the card of {path} is not JSON", _HINT) from error
+    if not isinstance(card, dict):
+        raise UserError(f"the card of {path} is not a JSON object", _HINT)
+    return card
+
+
+def _check_tensor(name: str, tensor: Tensor, path: Path) -> None:
+    if tensor.layout != torch.strided or tensor.is_quantized or tensor.dtype not in _DTYPES:
+        raise UserError(f"{name} in {path} has the type {tensor.dtype}, which no network here uses", _HINT)
+    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        raise UserError(f"{name} in {path} claims more elements than it stores", _HINT)
+    if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+        raise UserError(f"{name} in {path} has NaN or infinite values", "train it again, with a lower learning rate")
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__} {str(error).strip().splitlines()[0][:160] if str(error).strip() else ''}".strip()

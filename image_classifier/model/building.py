@@ -1,0 +1,60 @@
+"""A freshly initialised network by its name."""
+
+import importlib
+
+import torch
+from torch import nn
+
+from image_classifier import randomness
+from image_classifier.config import BUILDERS, Config
+from image_classifier.errors import UserError
+
+
+def build(config: Config, num_classes: int, shape: tuple[int, int, int]) -> nn.Module:
+    """The configured network for images of `shape` (height, width, channels), initialised by the seed alone."""
+    name = str(config.model)
+    module, attribute = BUILDERS[name].split(":")
+    builder = getattr(importlib.import_module(module), attribute)
+    options: dict[str, object] = {}
+    if config.width is not None:
+        options["width"] = config.width
+    if module.endswith(".published"):
+        options["name"] = name
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(randomness.key(config.seed, "initialisation"))
+        model: nn.Module = builder(num_classes, shape, **options)
+    _try_once(model, name, shape)
+    laid_out: nn.Module = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return laid_out
+
+
+def _try_once(model: nn.Module, name: str, shape: tuple[int, int, int]) -> None:
+    """Images that are too small for a network show here, and not after the run folder is made."""
+    height, width, channels = shape
+    model.eval()
+    try:
+        with torch.inference_mode():
+            model(torch.zeros(1, channels, height, width))
+    except (RuntimeError, ValueError) as error:
+        raise UserError(
+            f"{name} cannot take images of {height}×{width} pixels: {str(error).splitlines()[0]}",
+            "choose a larger --image_size, or --model cnn",
+        ) from error
+
+
+def head(model: nn.Module) -> str:
+    """The name of the layer that gives the classes: the last one with weights of its own to that end."""
+    names: list[str] = [name for name, module in model.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)]
+    return names[-1]
+
+
+def freeze_backbone(model: nn.Module) -> None:
+    """Let only the head learn; the rest also keeps its batch statistics."""
+    last = head(model)
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name.startswith(f"{last}."))
+
+
+def training_mode(model: nn.Module, *, frozen: bool) -> None:
+    """Set the mode for training; a frozen backbone stays in evaluation mode."""
+    model.train(not frozen)

@@ -1,0 +1,100 @@
+"""torchvision's classifiers by their names, and the weights published for them."""
+
+import logging
+import re
+import urllib.error
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torchvision import models
+
+from image_classifier import files
+from image_classifier.errors import UserError
+from image_classifier.model import artifact
+
+logger = logging.getLogger(__name__)
+
+_SIZED = {"vit": "image_size", "maxvit": "input_size"}  # architectures that are built for one image size
+
+
+class Published(nn.Module):
+    """A torchvision classifier; gray images are given to its three input channels alike."""
+
+    def __init__(self, body: nn.Module, channels: int) -> None:
+        super().__init__()
+        self.body = body
+        self.gray = channels == 1
+
+    def forward(self, images: Tensor) -> Tensor:
+        """The logits."""
+        return self.body(images.expand(-1, 3, -1, -1) if self.gray else images)  # type: ignore[no-any-return]
+
+
+def build(num_classes: int, shape: tuple[int, int, int], name: str) -> Published:
+    """The named architecture with a head for `num_classes`, freshly initialised."""
+    height, width, channels = shape
+    options: dict[str, object] = {"weights": None, "num_classes": num_classes}
+    for family, option in _SIZED.items():
+        if name.startswith(family):
+            options[option] = height if family == "vit" else (height, width)
+    try:
+        body = models.get_model(name, **options)
+    except (ValueError, AssertionError, RuntimeError) as error:
+        hint = "published weights fit --image_size 224"
+        raise UserError(f"{name} cannot be built for images of {height}×{width} pixels: {error}", hint) from error
+    return Published(body, channels)
+
+
+def weights(name: str) -> artifact.Artifact:
+    """The weights torchvision publishes for `name`: from the hub's cache folder, else downloaded; digest checked."""
+    return artifact.load(_cached(name) or _download(name))
+
+
+def _url(name: str) -> str:
+    return str(models.get_model_weights(name).DEFAULT.url)
+
+
+def _folder() -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def _cached(name: str) -> Path | None:
+    """The official file, or another of this architecture, if its digest begins as its own name says."""
+    official = _folder() / Path(_url(name)).name
+    others = sorted(path for path in _folder().glob(f"{name}-*.pth") if path != official)
+    path = next((path for path in (official, *others) if path.is_file()), None)
+    if path is not None:
+        _check_digest(path)
+    return path
+
+
+def _check_digest(path: Path) -> None:
+    expected = _prefix(path.name)
+    found = files.digest_file(path)
+    if not expected or not found.startswith(expected):
+        raise UserError(
+            f"{path} has the sha256 {found[:16]}…, but its name promises {expected or 'none'}",
+            "remove the file, so that it is downloaded again",
+        )
+
+
+def _prefix(file_name: str) -> str:
+    found = re.search(r"-([0-9a-f]{8,64})\.pth$", file_name)
+    return found.group(1) if found else ""
+
+
+def _download(name: str) -> Path:
+    url = _url(name)
+    target = _folder() / Path(url).name
+    logger.info("downloading %s", url)
+    with files.disk_errors(target):
+        files.make_folder(target.parent)
+        try:
+            torch.hub.download_url_to_file(url, str(target), _prefix(target.name))
+        except (urllib.error.URLError, OSError, RuntimeError) as error:
+            raise UserError(
+                f"the weights of {name} could not be downloaded: {error}",
+                f"fetch {url} elsewhere and put it at {target}, or leave --pretrained_model out",
+            ) from error
+    return target

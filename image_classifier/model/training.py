@@ -1,0 +1,154 @@
+"""The training loop: it computes and yields; whoever drives it draws, saves and stops."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from image_classifier import randomness
+from image_classifier.config import Config
+from image_classifier.errors import UserError
+from image_classifier.model import inference, optim
+from image_classifier.model.building import training_mode
+from image_classifier.runtime import Runtime
+
+
+class Batches(Protocol):
+    """What the loop needs of data: batches by epoch, from any step on."""
+
+    count: int
+
+    def __len__(self) -> int: ...
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
+        """The batches of one epoch, from the step `start` on."""
+        ...
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """One line of the training history; the validation's figures are `None` without a validation set."""
+
+    epoch: int
+    loss: float
+    acc: float
+    val_loss: float | None
+    val_acc: float | None
+    lr: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Which epoch (from 0) and step (from 1) was just done, with a report after the last step of an epoch."""
+
+    epoch: int
+    step: int
+    steps: int
+    report: EpochReport | None = None
+
+
+class Training:
+    """A network in training: all that the next step depends on."""
+
+    def __init__(
+        self, model: nn.Module, config: Config, runtime: Runtime, *, train: Batches, val: Batches | None, counts: Tensor
+    ) -> None:
+        self.model, self.config, self.runtime, self.train, self.val = model, config, runtime, train, val
+        self.optimizers = optim.optimizers(config, model)
+        self.peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
+        self.weights = _class_weights(counts).to(runtime.torch_device) if config.class_weights == "balanced" else None
+        self.epoch = self.step = 0
+        self.seconds = 0.0
+        self.sums = torch.zeros(2, dtype=torch.float64, device=runtime.torch_device)
+        self.best_epoch = 0
+        self.best_standing: list[float] = []  # validation accuracy, then, for a tie, the loss
+        self.best: dict[str, Tensor] = {}
+
+    def fit(self) -> Iterator[Progress]:
+        """Train from where the state stands to the last epoch; a `Progress` after each step."""
+        steps = len(self.train)
+        while self.epoch < int(self.config.num_epochs or 0):
+            training_mode(self.model, frozen=self.config.freeze_backbone)
+            started = time.perf_counter() - self.seconds
+            for images, labels in self.train.epoch(self.epoch, self.step):
+                self._learn(images, labels)
+                self.step += 1
+                self.seconds = time.perf_counter() - started
+                if self.step < steps:
+                    yield Progress(self.epoch, self.step, steps)
+            report = self._report()
+            self.epoch, self.step, self.seconds = self.epoch + 1, 0, 0.0
+            self.sums.zero_()
+            yield Progress(report.epoch - 1, steps, steps, report)
+
+    def _learn(self, images: Tensor, labels: Tensor) -> None:
+        progress = (self.epoch + self.step / len(self.train)) / int(self.config.num_epochs or 1)
+        optim.set_rates(self.optimizers, self.peaks, optim.factor(self.config, progress))
+        torch.manual_seed(randomness.key(self.config.seed, "step", self.epoch, self.step))  # dropout, if any
+        with self.runtime.autocast():
+            logits = self.model(images)
+        logits = logits.float()
+        smoothing = float(self.config.label_smoothing or 0)
+        functional.cross_entropy(logits, labels, self.weights, label_smoothing=smoothing).backward()  # type: ignore[no-untyped-call]
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self.sums += inference.sums(logits.detach(), labels)
+
+    def _report(self) -> EpochReport:
+        """Close the epoch: its one synchronisation, the validation, the choice of the best."""
+        loss, accuracy = (self.sums / self.train.count).tolist()
+        _refuse_divergence(loss, self.epoch + 1)
+        val_loss = val_accuracy = None
+        if self.val is not None:
+            val_loss, val_accuracy = inference.score(self.model, self.val.epoch(0), self.runtime)
+            _refuse_divergence(val_loss, self.epoch + 1)
+        standing = [] if val_accuracy is None or val_loss is None else [val_accuracy, -val_loss]
+        if not standing or standing > self.best_standing:
+            self.best_epoch, self.best_standing = self.epoch + 1, standing
+            self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        rate = self.optimizers[0].param_groups[0]["lr"]
+        return EpochReport(self.epoch + 1, loss, accuracy, val_loss, val_accuracy, rate, self.seconds)
+
+    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """All tensors and all numbers that `restore` needs."""
+        tensors = {f"model/{name}": value for name, value in self.model.state_dict().items()}
+        tensors |= {f"best/{name}": value for name, value in self.best.items()}
+        tensors |= {f"optimizer/{name}": value for name, value in optim.state(self.optimizers).items()}
+        tensors["sums"] = self.sums
+        numbers = ("epoch", "step", "seconds", "best_epoch", "best_standing")
+        return tensors, {name: getattr(self, name) for name in numbers}
+
+    def restore(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
+        """Stand exactly where `state` was taken."""
+        self.model.load_state_dict(_part(tensors, "model/"))
+        device, own = self.runtime.torch_device, self.model.state_dict()
+        best = _part(tensors, "best/")
+        self.best = {name: torch.empty_like(own[name]).copy_(value) for name, value in best.items()}
+        optim.restore(self.optimizers, _part(tensors, "optimizer/"))
+        self.sums = tensors["sums"].to(device)
+        for name, value in numbers.items():
+            setattr(self, name, value)
+
+
+def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _class_weights(counts: Tensor) -> Tensor:
+    """Inverse frequency, one on average over the examples; an absent class weighs nothing."""
+    present = counts > 0
+    return torch.where(present, counts.sum() / (present.sum() * counts.clamp(min=1)), 0.0).float()
+
+
+def _refuse_divergence(loss: float, epoch: int) -> None:
+    if not -float("inf") < loss < float("inf"):
+        raise UserError(
+            f"the loss became {loss} in epoch {epoch}",
+            "lower --learning_rate, or lengthen --warmup; the data may be at fault too",
+        )

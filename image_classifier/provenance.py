@@ -1,0 +1,79 @@
+"""Where a run came from: commit, packages, image, host and command, with secrets removed."""
+
+import os
+import platform
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from image_classifier import files
+
+_PASSWORD_IN_URL = re.compile(r"(\w+://[^/\s:@]*):[^@\s/]+@")
+_GIT_SECONDS = 10
+
+
+def collect() -> dict[str, Any]:
+    """What `run.json` says of this process."""
+    return {
+        **_commit(),
+        "package": _package(),
+        "lock_sha256": os.environ.get("IMAGE_CLASSIFIER_LOCK_DIGEST") or _lock(),
+        "image_digest": os.environ.get("IMAGE_CLASSIFIER_IMAGE_DIGEST"),
+        "host": socket.gethostname(),
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+        "command": command(sys.argv),
+    }
+
+
+def now() -> str:
+    """The time in UTC, to the second."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def command(arguments: list[str]) -> str:
+    """The command line without passwords."""
+    shown, hide = [], False
+    for argument in arguments:
+        name, equals, _ = argument.partition("=")
+        secret = name == "--db_pass"
+        shown.append("***" if hide else f"{name}=***" if secret and equals else argument)
+        hide = secret and not equals
+    return shlex.join(_PASSWORD_IN_URL.sub(r"\1:***@", argument) for argument in shown)
+
+
+def _commit() -> dict[str, Any]:
+    given = os.environ.get("IMAGE_CLASSIFIER_GIT_COMMIT")
+    if given:
+        return {"commit": given, "dirty": None}
+    commit = _git("rev-parse", "HEAD")
+    status = _git("status", "--porcelain", "--untracked-files=no") if commit else None
+    return {"commit": commit, "dirty": None if status is None else bool(status)}
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, timeout=_GIT_SECONDS, check=True
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()
+
+
+def _package() -> dict[str, Any]:
+    distribution = metadata.distribution("image_classifier")
+    record = distribution.read_text("RECORD") or ""
+    return {"version": distribution.version, "record_sha256": files.digest_bytes(record.encode())}
+
+
+def _lock() -> str | None:
+    """The production lock of the checkout that the package runs from, if it does."""
+    lock = Path(__file__).parent.parent / "requirements" / "requirements-prod.txt"
+    return files.digest_file(lock) if lock.is_file() else None

@@ -1,0 +1,217 @@
+"""The run folder: its name, its files, its life from the first line of `run.json` to the last digest."""
+
+import csv
+import io
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from image_classifier import files
+from image_classifier.config import Config, suggestion
+from image_classifier.errors import UserError
+from image_classifier.model import artifact, building, pretrained
+
+logger = logging.getLogger(__name__)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+RECORD = "run.json"
+FINISHED = "finished"
+UNFINISHED = "unfinished"
+# What a finished run consists of, run.json aside.
+RESULTS = (
+    "model.pth", "metrics.png", "metrics.json", "training_history.csv", "training_history.png",
+    "confusion_matrix.png", "predictions.npz",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder and the content of its `run.json`."""
+
+    folder: Path
+    record: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """`experiment/run`."""
+        return f"{self.folder.parent.name}/{self.folder.name}"
+
+    @property
+    def finished(self) -> bool:
+        """Whether every result is written."""
+        return bool(self.record["status"] == FINISHED)
+
+    @property
+    def config(self) -> Config:
+        """The settings it was trained with."""
+        try:
+            return Config(**self.record["settings"])
+        except TypeError as error:
+            raise UserError(
+                f"{self.name} was trained by another version: {error}",
+                "use the version in its run.json, or train again",
+            ) from error
+
+    @property
+    def card(self) -> Mapping[str, Any]:
+        """What can change a number of this run."""
+        return dict(self.record["card"])
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The class names, in the order of the model's outputs."""
+        return tuple(self.card["classes"])
+
+    def path(self, name: str) -> Path:
+        """Where a file of this run stands."""
+        return self.folder / name
+
+    def model(self, device: torch.device | str = "cpu") -> nn.Module:
+        """The trained network in evaluation mode."""
+        found = artifact.load(self.path("model.pth"))
+        height, width, channels = self.card["input"]["shape"]
+        network = building.build(self.config, len(self.classes), (height, width, channels))
+        pretrained.fill(network, found.tensors, str(self.path("model.pth")))
+        return network.to(device).eval()
+
+    def metrics(self) -> dict[str, Any]:
+        """The content of `metrics.json`."""
+        return dict(files.read_json(self.path("metrics.json")))
+
+    def history(self) -> list[dict[str, float | None]]:
+        """The rows of `training_history.csv`; what a run does not have is `None`."""
+        with self.path("training_history.csv").open(encoding="utf-8", newline="") as stream:
+            return [
+                {name: float(text) if text else None for name, text in row.items()} for row in csv.DictReader(stream)
+            ]
+
+    def predictions(self) -> dict[str, npt.NDArray[Any]]:
+        """The arrays of `predictions.npz`: labels and probabilities of `test` and `val`, and `val`'s rows in its split."""
+        path = self.path("predictions.npz")
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                return {name: archive[name] for name in archive.files}
+        except (OSError, ValueError, KeyError, EOFError) as error:
+            raise UserError(
+                f"{path} cannot be read: {error}", f"image_classifier evaluate {self.folder} writes it again"
+            ) from error
+
+
+def check_name(name: str, flag: str) -> None:
+    """Refuse a name that is no plain folder name everywhere."""
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"{flag} {name!r} is not a valid name",
+            "use 1 to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit",
+        )
+
+
+def locate(experiments_folder: Path, experiment_name: str, run_name: str) -> Path:
+    """The folder of the named run, which need not exist; never one outside the experiments folder."""
+    check_name(experiment_name, "--experiment_name")
+    check_name(run_name, "--run_name")
+    folder = experiments_folder / experiment_name / run_name
+    if not folder.resolve().is_relative_to(experiments_folder.resolve()):
+        raise UserError(
+            f"{folder} leads out of {experiments_folder} through a link", "remove the link, or choose another name"
+        )
+    return folder
+
+
+def find(run: str, experiments_folder: Path) -> Run:
+    """The finished run that RUN names: a folder's path, or `experiment/run` under the experiments folder."""
+    candidates = [Path(run), experiments_folder / run]
+    folder = next((path for path in candidates if (path / RECORD).is_file()), None)
+    if folder is None:
+        near = [f"{other.folder.parent.name}/{other.folder.name}" for other in listing(experiments_folder)]
+        hint = suggestion(run, near) or f"give a run's folder, or experiment/run under {experiments_folder}"
+        raise UserError(f"{run} is not a run", hint)
+    found = read(folder.resolve())
+    if not found.finished:
+        raise UserError(
+            f"{found.name} is not finished",
+            f"--experiment_name {folder.parent.name} --run_name {folder.name} --resume goes on with it",
+        )
+    return found
+
+
+def read(folder: Path) -> Run:
+    """The run in a folder."""
+    record = files.read_json(folder / RECORD)
+    if not isinstance(record, dict) or not {"status", "card", "settings"} <= record.keys():
+        raise UserError(f"{folder / RECORD} is not the record of a run", "give the folder of a run")
+    return Run(folder, record)
+
+
+def exists(folder: Path) -> bool:
+    """Whether the folder holds a run; one that holds something else is refused."""
+    if (folder / RECORD).is_file():
+        return True
+    if folder.exists() and (not folder.is_dir() or any(path.name[0] != "." for path in folder.iterdir())):
+        raise UserError(f"{folder} exists and is not a run", "choose another --run_name")
+    return False
+
+
+def listing(experiments_folder: Path) -> list[Run]:
+    """All runs under the experiments folder, by name."""
+    found = []
+    for path in sorted(experiments_folder.glob(f"*/*/{RECORD}")):
+        try:
+            found.append(read(path.parent))
+        except UserError as error:
+            logger.warning("%s", error.what)
+    return found
+
+
+def write_record(run: Run) -> None:
+    """Write `run.json`."""
+    files.write_json(run.path(RECORD), dict(run.record))
+
+
+def finish(run: Run) -> Run:
+    """Hash every result into `run.json` and mark the run finished."""
+    digests = {name: _digest(run.path(name)) for name in RESULTS}
+    done = Run(run.folder, {**run.record, "status": FINISHED, "files": digests})
+    write_record(done)
+    return done
+
+
+def refresh(run: Run, names: Sequence[str]) -> Run:
+    """Hash the named results again after a stage has rewritten them."""
+    digests = dict(run.record["files"]) | {name: _digest(run.path(name)) for name in names}
+    done = Run(run.folder, {**run.record, "files": digests})
+    if done.record != run.record:
+        write_record(done)
+    return done
+
+
+def _digest(path: Path) -> dict[str, Any]:
+    return {"sha256": files.digest_file(path), "bytes": path.stat().st_size}
+
+
+def npz(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
+    """The arrays as the bytes of an .npz; equal arrays give equal bytes."""
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=False, **{name: arrays[name] for name in sorted(arrays)})
+    return stream.getvalue()
+
+
+HISTORY_COLUMNS = ("epoch", "loss", "acc", "val_loss", "val_acc", "lr", "seconds")
+
+
+def history_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The training history as CSV; full precision, empty where there is no value."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(HISTORY_COLUMNS)
+    for row in rows:
+        writer.writerow(["" if row[name] is None else row[name] for name in HISTORY_COLUMNS])
+    return stream.getvalue()

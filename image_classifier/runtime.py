@@ -1,0 +1,124 @@
+"""What a training runs on: device, precision, threads, and the switches that make it repeat bit for bit."""
+
+import ctypes
+import logging
+import math
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from image_classifier.config import Config
+from image_classifier.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+_AMPERE = (8, 0)  # the first CUDA capability that computes in bf16
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The resolved place of computation; every field can change the last bit of a result."""
+
+    device: str
+    precision: str
+    num_threads: int
+    capability: str
+    world_size: int = 1
+
+    @property
+    def torch_device(self) -> torch.device:
+        """The device as torch wants it."""
+        return torch.device(self.device)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields as they go into the card."""
+        return asdict(self)
+
+    def autocast(self) -> torch.autocast:
+        """A context in which the network computes in this precision."""
+        return torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.precision == "bf16")
+
+
+def resolve(config: Config) -> Runtime:
+    """The device, precision and thread count that `auto` stands for on this machine."""
+    device = config.device
+    if device == "cuda" and not has_gpu():
+        raise UserError(
+            "device cuda was asked for, but torch sees no GPU", "use --device cpu, or install a driver (R580 or later)"
+        )
+    if device == "auto":
+        device = "cuda" if has_gpu() else "cpu"
+    precision = config.precision
+    if precision == "auto":
+        precision = "bf16" if computes_bf16(device) else "fp32"
+    threads = available_cpus() if config.num_threads == "auto" else int(config.num_threads)
+    return Runtime(device, precision, threads, capability(device))
+
+
+def has_gpu() -> bool:
+    """Whether torch sees a GPU."""
+    return torch.cuda.is_available()
+
+
+def computes_bf16(device: str) -> bool:
+    """Whether the hardware multiplies in bf16; emulated, it is many times slower than fp32."""
+    if device == "cuda":
+        return torch.cuda.get_device_capability() >= _AMPERE
+    flags = next((line for line in _lines(Path("/proc/cpuinfo")) if line.startswith("flags")), "").split()
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
+def capability(device: str) -> str:
+    """The instruction set or GPU whose arithmetic the result depends on."""
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    return str(torch.backends.cpu.get_cpu_capability())
+
+
+def available_cpus() -> int:
+    """The CPUs this process may use: its affinity, and no more than a container's quota."""
+    allowed = len(os.sched_getaffinity(0))
+    quota = " ".join(_lines(Path("/sys/fs/cgroup/cpu.max"))).split()
+    if len(quota) == 2 and quota[0] != "max":
+        allowed = min(allowed, max(1, math.ceil(int(quota[0]) / int(quota[1]))))
+    return allowed
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def activate(runtime: Runtime) -> None:
+    """Set this process up for `runtime`: threads, deterministic kernels, an allocator that keeps its memory."""
+    torch.set_num_threads(runtime.num_threads)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats its sums only with a fixed workspace
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    torch.set_float32_matmul_precision("highest")
+    keep_freed_memory()
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc not to return freed blocks to the kernel: each step reuses the last one's, without page faults."""
+    m_trim_threshold, m_top_pad, m_mmap_max = -1, -2, -4  # malloc.h
+    try:
+        libc = ctypes.CDLL("libc.so.6")
+        settings = ((m_mmap_max, 0), (m_trim_threshold, 2**31 - 1), (m_top_pad, 1 << 28))
+        accepted = [libc.mallopt(name, value) for name, value in settings]
+    except (OSError, AttributeError):  # another C library
+        accepted = [0]
+    if not all(accepted):
+        logger.debug("this C library takes no allocator settings")
+
+
+def versions() -> dict[str, str]:
+    """The versions of the libraries that compute."""
+    from importlib.metadata import version  # noqa: PLC0415  (slow to import, rarely needed)
+
+    return {name: version(name) for name in ("torch", "torchvision", "numpy", "pillow", "scikit-learn")}

@@ -1,0 +1,34 @@
+"""Compare: whether one run is better than another, and whether the data can tell."""
+
+import argparse
+
+from image_classifier import files, runs
+from image_classifier.errors import UserError
+from image_classifier.evaluation.comparison import Compared, compare
+from image_classifier.evaluation.metrics import Predictions
+from image_classifier.runs import Run
+
+_FORMS = (".md", ".json")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the comparison of all runs with the first, or write it."""
+    output = arguments.output
+    if output and output.suffix not in _FORMS:
+        raise UserError(f"--output {output} ends neither in .md nor in .json", "choose one of the two")
+    if len(arguments.runs) < 2:
+        raise UserError("one run is nothing to compare", "name two runs or more")
+    found = [runs.find(name, arguments.experiments_folder) for name in arguments.runs]
+    comparison = compare([_compared(each) for each in found])
+    if output and output.suffix == ".json":
+        files.write_json(output, comparison.to_json())
+    elif output:
+        files.write_text(output, comparison.to_markdown())
+    print(comparison.to_markdown(), end="")
+    return 0
+
+
+def _compared(each: Run) -> Compared:
+    arrays = each.predictions()
+    test = Predictions(arrays["test_labels"], arrays["test_probabilities"])
+    return Compared(each.name, each.card["dataset_digest"], test.labels, test.predicted, each.classes)

@@ -1,0 +1,16 @@
+"""Config: the composed settings, and where each came from."""
+
+import argparse
+
+from image_classifier import composition, reference
+from image_classifier.stages import settings
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the settings as YAML that `--config` accepts, or the reference page of all settings."""
+    if arguments.form == "reference":
+        print(reference.page(), end="")
+        return 0
+    settled = settings.settle(settings.layers(arguments), arguments.experiments_folder)
+    print(composition.as_yaml(settled.composition), end="")
+    return 0

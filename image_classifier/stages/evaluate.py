@@ -1,0 +1,165 @@
+"""Evaluate: from a model and examples to predictions, and from predictions to every figure and picture."""
+
+import argparse
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from image_classifier import files, runs, runtime
+from image_classifier.config import Config
+from image_classifier.data.preparing import prepare
+from image_classifier.data.store import Store
+from image_classifier.errors import UserError
+from image_classifier.evaluation import metrics
+from image_classifier.evaluation.metrics import Predictions
+from image_classifier.model import inference
+from image_classifier.runs import Run
+from image_classifier.runtime import Runtime
+from image_classifier.stages import examples, settings
+from image_classifier.visualization import plot
+
+logger = logging.getLogger(__name__)
+
+WRITTEN = ("predictions.npz", "metrics.json", "metrics.png", "training_history.png", "confusion_matrix.png")
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure a run's model again: into the run itself, or, on other data or for a file, beside it."""
+    measured = runs.find(arguments.run, arguments.experiments_folder)
+    elsewhere = arguments.dataset_folder is not None or arguments.output is not None or arguments.split != "test"
+    dataset_folder = arguments.dataset_folder or measured.record["dataset_folder"]
+    config = measured.config
+    store = _store(measured, config, dataset_folder, settings.cache_folder(arguments))
+    if arguments.dataset_folder is None and store.digest != measured.card["dataset_digest"]:
+        raise UserError(f"the data at {dataset_folder} has changed since {measured.name} was trained", _OTHER_DATA)
+    place = _place(measured, config)
+    arrays = predict(measured.model(place.torch_device), store, config, place)
+    if elsewhere:
+        _report(arrays, arguments.split, measured, arguments.output)
+        return 0
+    with files.lock(measured.folder, f"{measured.folder} is in use by another process"):
+        write_predictions(measured, arrays)
+        write_figures(measured)
+        runs.refresh(measured, WRITTEN)
+    print(summary(measured))
+    return 0
+
+
+_OTHER_DATA = "--dataset_folder measures on other data and leaves the run as it is"
+
+
+def _store(measured: Run, config: Config, dataset_folder: str, cache_folder: Path) -> Store:
+    """The data at the run's own image size; its classes must be the run's."""
+    height, width, channels = measured.card["input"]["shape"]
+    own = measured.record["dataset_folder"]
+    size = config.image_size if dataset_folder == own or height != width else height
+    store = prepare(dataset_folder, image_size=size, split_seed=config.split_seed, cache_folder=cache_folder)
+    if store.shape != (height, width, channels):
+        raise UserError(
+            f"{dataset_folder} has images of {store.shape}, {measured.name} takes {(height, width, channels)}",
+            _OTHER_DATA,
+        )
+    if store.classes != measured.classes:
+        raise UserError(
+            f"{dataset_folder} has the classes {', '.join(store.classes[:8])}…, {measured.name} knows others",
+            "the class folders must have the names the model was trained with",
+        )
+    return store
+
+
+def _place(measured: Run, config: Config) -> Runtime:
+    """Where the run computed, if this machine has it; else where it can."""
+    before = measured.card["runtime"]
+    same_device = before["device"] == "cpu" or runtime.has_gpu()
+    place = runtime.Runtime(**before) if same_device else runtime.resolve(config)
+    runtime.activate(place)
+    return place
+
+
+def predict(model: nn.Module, store: Store, config: Config, place: Runtime) -> Arrays:
+    """Labels and probabilities of the test split and of the validation examples, as `predictions.npz` holds them."""
+    test = store.splits["test"]
+    _, held, rows = examples.rows(store, config)
+    mean, std = store.mean, store.std
+    every = np.arange(len(test.labels))
+    arrays: Arrays = {"val_rows": rows}
+    for name, split, chosen in (("test", test, every), ("val", held, rows)):
+        batches = examples.measuring(split, chosen, mean, std, place)
+        labels, probabilities = inference.probabilities(model, batches.epoch(0), place, len(store.classes))
+        arrays |= {f"{name}_labels": labels, f"{name}_probabilities": probabilities}
+    return arrays
+
+
+def write_predictions(measured: Run, arrays: Arrays) -> None:
+    """Write `predictions.npz`, from which every figure is read."""
+    files.write_bytes(measured.path("predictions.npz"), runs.npz(arrays))
+
+
+def write_figures(measured: Run) -> None:
+    """Write metrics and pictures from what the run's files say, and from nothing else."""
+    classes, history = measured.classes, measured.history()
+    arrays = measured.predictions()
+    test, val = _predictions(arrays, "test"), _predictions(arrays, "val")
+    if test is None:
+        raise UserError(f"{measured.path('predictions.npz')} has no test examples", "train again")
+    best = int(measured.record["best_epoch"])
+    report = metrics.run_report(test, val, best, classes)
+    files.write_json(measured.path("metrics.json"), report)
+    counts = metrics.confusion(test.labels, test.predicted, len(classes))
+    val_counts = metrics.confusion(val.labels, val.predicted, len(classes)) if val else None
+    pictures = {
+        "metrics.png": plot.accuracy_figure(report),
+        "training_history.png": plot.history_figure(history, best),
+        "confusion_matrix.png": plot.confusion_figure(val_counts, counts, classes),
+    }
+    for name, figure in pictures.items():
+        files.write_bytes(measured.path(name), plot.png(figure))
+
+
+def _predictions(arrays: Mapping[str, npt.NDArray[Any]], split: str) -> Predictions | None:
+    labels = arrays[f"{split}_labels"]
+    return Predictions(labels, arrays[f"{split}_probabilities"]) if len(labels) else None
+
+
+def _report(arrays: Arrays, split: str, measured: Run, output: Path | None) -> None:
+    chosen = _predictions(arrays, split)
+    if chosen is None:
+        raise UserError(
+            f"{measured.name} has no {split} examples", "train with --val_fraction above 0, or use --split test"
+        )
+    report = metrics.report(split, chosen, measured.classes)
+    if output:
+        files.write_json(output, report)
+    print("\n".join(lines(report)))
+
+
+def summary(done: Run) -> str:
+    """A finished run's figures and where its files are, for people."""
+    report = done.metrics()
+    text = lines(report)
+    val = report["val"]
+    if val:
+        epochs = done.record["settings"]["num_epochs"]
+        text.append(f"validation  accuracy {_share(val)}, best epoch {val['best_epoch']} of {epochs}")
+    return "\n".join([*text, f"results     {done.folder}"])
+
+
+def lines(report: Mapping[str, Any]) -> list[str]:
+    """One split's figures in words."""
+    return [
+        f"{report['split']:<12}{report['n']} images",
+        f"accuracy    {_share(report)}",
+        f"loss        {report['loss']:.4f}   macro F1 {report['macro_f1']:.4f}   ECE {report['ece']:.4f}",
+    ]
+
+
+def _share(report: Mapping[str, Any]) -> str:
+    low, high = report["accuracy_ci95"]
+    return f"{report['accuracy']:.4f} (95 % interval {low:.4f} to {high:.4f})"

@@ -1,0 +1,97 @@
+"""Predict: image files in, a class and its probabilities out."""
+
+import argparse
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from image_classifier import files, runs, runtime
+from image_classifier.config import Config
+from image_classifier.data.batches import Batches
+from image_classifier.data.examples import shown
+from image_classifier.data.reading import image_files, read_images
+from image_classifier.data.store import Split
+from image_classifier.errors import UserError
+from image_classifier.model import inference
+from image_classifier.runs import Run
+
+_AT_ONCE = 8192  # images decoded before the network sees them: bounds the memory
+_FORMS = (".csv", ".jsonl")
+
+Rows = Sequence[npt.NDArray[np.float32]]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write one line per image, in the order given; nothing is written if an image cannot be read."""
+    output = arguments.output
+    if output and output.suffix not in _FORMS:
+        raise UserError(f"--output {output} ends neither in .csv nor in .jsonl", "choose one of the two")
+    if arguments.batch_size < 1:
+        raise UserError(f"--batch_size must be 1 or more, not {arguments.batch_size}", "leave it out for 256")
+    asked = runs.find(arguments.run, arguments.experiments_folder)
+    images = image_files(arguments.paths)
+    paths = [shown(image.path) for image in images]
+    shares = classify(asked, [Path(image.path) for image in images], arguments.batch_size)
+    write = _jsonl if output and output.suffix == ".jsonl" else _csv
+    text = write(paths, shares, asked.classes)
+    if output:
+        files.write_text(output, text)
+    else:
+        sys.stdout.write(text)
+    return 0
+
+
+def classify(asked: Run, paths: Sequence[Path], batch_size: int = 256) -> npt.NDArray[np.float32]:
+    """The probabilities of every class (columns) for every image (rows)."""
+    card = asked.card
+    place = runtime.resolve(Config(precision=card["runtime"]["precision"]))
+    runtime.activate(place)
+    model = asked.model(place.torch_device)
+    images = image_files(paths)
+    height, width, channels = card["input"]["shape"]
+    parts = []
+    for start in range(0, len(images), _AT_ONCE):
+        pixels = read_images(images[start : start + _AT_ONCE], (height, width, channels))
+        split = Split(pixels, np.zeros(len(pixels), np.int64), None)
+        batches = Batches(
+            split, np.arange(len(pixels)), batch_size=batch_size, mean=card["input"]["mean"], std=card["input"]["std"],
+            device=place.torch_device,
+        )  # fmt: skip
+        parts.append(inference.probabilities(model, batches.epoch(0), place, len(asked.classes))[1])
+    return np.concatenate(parts)
+
+
+def _csv(paths: Sequence[str], shares: npt.NDArray[np.float32], classes: Sequence[str]) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["path", "class", "probability", *(f"p_{name}" for name in classes)])
+    for path, name, row in _rows(paths, shares, classes):
+        writer.writerow([path, name, max(row), *row])
+    return stream.getvalue()
+
+
+def _jsonl(paths: Sequence[str], shares: npt.NDArray[np.float32], classes: Sequence[str]) -> str:
+    lines = []
+    for path, name, row in _rows(paths, shares, classes):
+        value = {
+            "path": path,
+            "class": name,
+            "probability": max(row),
+            "probabilities": dict(zip(classes, row, strict=True)),
+        }
+        lines.append(json.dumps(value, ensure_ascii=False))
+    return "\n".join(lines) + "\n"
+
+
+def _rows(
+    paths: Sequence[str], shares: npt.NDArray[np.float32], classes: Sequence[str]
+) -> Iterator[tuple[str, str, list[float]]]:
+    """Seven digits hold all that a float32 knows."""
+    for path, best, row in zip(paths, shares.argmax(1).tolist(), shares.tolist(), strict=True):
+        yield path, classes[best], [float(f"{share:.7g}") for share in row]

@@ -1,0 +1,39 @@
+"""Runs: a table of what is under the experiments folder."""
+
+import argparse
+
+from image_classifier import runs
+from image_classifier.errors import UserError
+from image_classifier.runs import Run
+
+_HEAD = ("run", "status", "model", "data", "accuracy", "95 % interval", "validation", "started")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print one line per run, by name."""
+    folder = arguments.experiments_folder
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder", "--experiments_folder names the folder that holds the runs")
+    rows = [_HEAD, *(_row(each) for each in runs.listing(folder))]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return 0
+
+
+def _row(each: Run) -> tuple[str, ...]:
+    figures = ("", "", "")
+    if each.finished:
+        report = each.metrics()
+        low, high = report["accuracy_ci95"]
+        val = f"{report['val']['accuracy']:.4f}" if report["val"] else "–"
+        figures = (f"{report['accuracy']:.4f}", f"{low:.4f}–{high:.4f}", val)
+    settings, timing = each.record["settings"], each.record["timing"]
+    return (
+        each.name,
+        each.record["status"],
+        settings["model"],
+        each.record["dataset_folder"],
+        *figures,
+        timing["started"],
+    )

@@ -1,0 +1,58 @@
+"""From flags and files to composed settings, shared by the stages that take settings."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from image_classifier import composition, config
+from image_classifier.composition import Composition, Layer
+from image_classifier.config import DEFAULT_IMAGE_MODEL, PUBLISHED_WEIGHTS
+
+DEFAULT_DATASET = "data/cifar_dataset"
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Composed settings and the data they are for."""
+
+    composition: Composition
+    dataset_folder: str
+
+
+def layers(arguments: argparse.Namespace) -> list[Layer]:
+    """The settings given in files and by flags, later ones winning."""
+    flags: dict[str, Any] = {name: getattr(arguments, name) for name in config.FIELDS}
+    flags["dataset_folder"] = arguments.dataset_folder
+    return [*map(composition.file_layer, arguments.config), composition.flag_layer(flags)]
+
+
+def settle(given: Sequence[Layer], experiments_folder: Path) -> Settled:
+    """The complete settings: the model is the one given, else the parent's, else the default for images."""
+    parent = composition.latest(given, "pretrained_model")
+    unsaid = composition.latest(given, "model") is None and parent not in (None, PUBLISHED_WEIGHTS)
+    fallback = _parents_model(experiments_folder / str(parent)) if unsaid else None
+    composed = composition.compose(given, fallback or DEFAULT_IMAGE_MODEL)
+    return Settled(composed, str(composition.latest(given, "dataset_folder") or DEFAULT_DATASET))
+
+
+def _parents_model(path: Path) -> str | None:
+    from image_classifier.model import artifact  # noqa: PLC0415  (torch, which most settings do not need)
+
+    card = artifact.load(path).card or {}
+    name = card.get("settings", {}).get("model")
+    return None if name is None else str(name)
+
+
+def cache_folder(arguments: argparse.Namespace) -> Path:
+    """Where prepared stores are kept."""
+    given: Path | None = arguments.cache_folder
+    return given or default_cache()
+
+
+def default_cache() -> Path:
+    """The user's cache folder for this program."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "image_classifier"

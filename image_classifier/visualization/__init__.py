@@ -1,0 +1,1 @@
+"""Pictures of data, training and results: arrays and dicts in, figures out."""

@@ -1,0 +1,38 @@
+"""Marks by folder, and the repository as the tests that read it see it."""
+
+import ast
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def pytest_collection_modifyitems(items):
+    """A test under tests/unit is `unit`, one under tests/integration is `integration`."""
+    for item in items:
+        item.add_marker(item.path.relative_to(ROOT / "tests").parts[0])
+
+
+@pytest.fixture(scope="session")
+def repository():
+    """The folder of the repository that the tests belong to."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def repository_files():
+    """Every file that is or would be committed, relative to the repository."""
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.split("\0")
+    return sorted(Path(name) for name in set(listed) if name and (ROOT / name).exists())
+
+
+@pytest.fixture(scope="session")
+def package_trees():
+    """Every module of the package by its dotted name, parsed."""
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): ast.parse(path.read_text())
+        for path in sorted((ROOT / "image_classifier").rglob("*.py"))
+    }

@@ -1,0 +1,86 @@
+"""Every network by name: shapes, counts, and initialisation by the seed alone."""
+
+import pytest
+import torch
+import torchvision
+
+from image_classifier.composition import compose, flag_layer
+from image_classifier.config import BUILDERS, Config
+from image_classifier.errors import UserError
+from image_classifier.model.building import build, freeze_backbone
+
+pytestmark = pytest.mark.unit
+
+OWN = ("net", "sprint", "cnn")
+
+
+def seeded(model, seed):
+    return compose([flag_layer({"seed": str(seed)})], model).config
+
+
+def parameters(model):
+    return sum(value.numel() for value in model.parameters())
+
+
+def test_net_is_the_original_notebooks_network():
+    model = build(Config(model="net"), 10, (32, 32, 3))
+    # conv 3→6 and 6→16 of 5×5, then 400→120→84→10, each with its bias
+    assert parameters(model) == (3 * 25 + 1) * 6 + (6 * 25 + 1) * 16 + 401 * 120 + 121 * 84 + 85 * 10
+    one, two, image = model.conv1, model.conv2, torch.randn(1, 3, 32, 32)
+    with torch.no_grad():
+        hidden = torch.nn.functional.max_pool2d(one(image).clamp(min=0), 2)
+        hidden = torch.nn.functional.max_pool2d(two(hidden).clamp(min=0), 2).flatten(1)
+        hidden = model.fc2(model.fc1(hidden).clamp(min=0)).clamp(min=0)
+        torch.testing.assert_close(model(image), model.head(hidden))
+
+
+@pytest.mark.parametrize("model", [*OWN, "resnet18", "squeezenet1_1", "vit_b_32"])
+@pytest.mark.parametrize("shape", [(32, 32, 3), (32, 32, 1), (64, 64, 3)])
+def test_logits_have_one_column_per_class(model, shape):
+    network = build(Config(model=model, width=16 if model == "sprint" else None), 7, shape).eval()
+    with torch.no_grad():
+        assert network(torch.randn(3, shape[2], *shape[:2])).shape == (3, 7)
+
+
+@pytest.mark.parametrize("model", OWN)
+def test_the_seed_alone_decides_the_initial_weights(model):
+    torch.manual_seed(1)
+    first = build(seeded(model, 3), 10, (32, 32, 3)).state_dict()
+    torch.manual_seed(2)
+    second = build(seeded(model, 3), 10, (32, 32, 3)).state_dict()
+    other = build(seeded(model, 4), 10, (32, 32, 3)).state_dict()
+    assert all(torch.equal(value, second[name]) for name, value in first.items())
+    assert any(not torch.equal(value, other[name]) for name, value in first.items())
+
+
+def test_building_leaves_the_global_generator_alone():
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    build(Config(model="cnn"), 10, (8, 8, 1))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(("model", "side"), [("net", 15), ("vit_b_16", 30), ("alexnet", 16), ("vgg11", 16)])
+def test_images_that_are_too_small_are_refused_before_training(model, side):
+    with pytest.raises(UserError, match=rf"{model} (needs|cannot)"):
+        build(Config(model=model), 10, (side, side, 3))
+
+
+def test_the_list_of_networks_is_torchvisions_but_for_two_with_auxiliary_heads():
+    published = set(torchvision.models.list_models(module=torchvision.models))
+    assert set(BUILDERS) - set(OWN) == published - {"googlenet", "inception_v3"}
+
+
+def test_a_gray_image_gives_a_published_network_three_equal_channels():
+    gray = build(Config(model="resnet18", seed=1), 4, (32, 32, 1)).eval()
+    colour = build(Config(model="resnet18", seed=1), 4, (32, 32, 3)).eval()
+    image = torch.randn(2, 1, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(gray(image), colour(image.repeat(1, 3, 1, 1)))
+
+
+def test_a_frozen_backbone_leaves_only_the_head_to_learn():
+    model = build(Config(model="resnet18"), 4, (32, 32, 3))
+    freeze_backbone(model)
+    learning = [name for name, value in model.named_parameters() if value.requires_grad]
+    assert learning == ["body.fc.weight", "body.fc.bias"]

@@ -1,0 +1,139 @@
+"""The repository as a whole: what may not be in it, and what its documents and its editor settings point to."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# Addresses of package indexes and folders of one workplace: a clone elsewhere has neither. Written so that this
+# file does not find itself.
+PRIVATE = re.compile(
+    r"pypi\.\w|python" + r"hosted|deb\.\w+\.org|npm" + r"js\.|find-links[ =]\S*/|/wor" + r"k/|/op" + r"t/(wheels|pypi)",
+)
+LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)|<(?:img|a)\b[^>]*?(?:src|href)=\"([^\"]+)\"")
+TREE_DRAWING = "│├└─┌ \t|`-+"
+
+
+def text_of(path):
+    """A file's text, or nothing for a picture."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return ""
+
+
+def private_places(text):
+    return [f"{line}: {match[0]}" for line, row in enumerate(text.splitlines(), 1) for match in PRIVATE.finditer(row)]
+
+
+def without_code(text):
+    """A document without its fenced blocks and inline code, in which brackets are no links."""
+    return re.sub(r"`[^`\n]*`", "", re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
+
+
+def anchors(text):
+    """The fragments GitHub makes of a document's headings."""
+    for heading in re.findall(r"^#{1,6} +(.+?)\s*$", text, flags=re.MULTILINE):
+        yield re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def broken_links(document):
+    """The relative links of a document that lead nowhere."""
+    for target in (a or b for a, b in LINK.findall(without_code(document.read_text(encoding="utf-8")))):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, fragment = target.partition("#")
+        path = document.parent / name if name else document
+        if not path.exists() or (fragment and path.suffix == ".md" and fragment not in anchors(path.read_text())):
+            yield target
+
+
+def tree_names(readme):
+    """The first word of each line in the README's picture of the repository."""
+    for block in re.findall(r"^```[^\n]*\n(.*?)^```", readme, flags=re.DOTALL | re.MULTILINE):
+        if re.search(r"^\W*image_classifier/", block, flags=re.MULTILINE) and "pyproject.toml" in block:
+            words = (line.strip(TREE_DRAWING).split() for line in block.splitlines())
+            return {word for line in words if line for word in re.split(r",\s*", line[0]) if word}
+    return set()
+
+
+def test_the_repository_names_no_package_index_and_no_folder_of_one_workplace(repository, repository_files):
+    found = {str(path): private_places(text_of(repository / path)) for path in repository_files}
+    assert {path: places for path, places in found.items() if places} == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://" + "pypi." + "org/simple",
+        "files.python" + "hosted.org",
+        "cd /wor" + "k/main",
+        "--find" + "-links /opt",
+    ],
+)
+def test_a_private_place_is_found(text):
+    assert private_places(f"first line\n{text}\n")
+
+
+def test_relative_links_in_documents_resolve(repository, repository_files):
+    documents = [path for path in repository_files if path.suffix == ".md"]
+    assert documents
+    broken = {str(path): list(broken_links(repository / path)) for path in documents}
+    assert {path: links for path, links in broken.items() if links} == {}
+
+
+def test_a_broken_link_is_found(tmp_path):
+    (tmp_path / "there.md").write_text("# One heading\n")
+    document = tmp_path / "document.md"
+    document.write_text(
+        "[a](there.md) [b](there.md#one-heading) [c](https://example.org/x) `[d](code.md)`\n"
+        '[e](missing.md) ![f](missing.png "title") [g](there.md#another) <img src="gone.png">\n'
+    )
+    assert list(broken_links(document)) == ["missing.md", "missing.png", "there.md#another", "gone.png"]
+
+
+def test_the_readme_shows_every_entry_of_the_repository_and_no_other(repository, repository_files):
+    shown = tree_names((repository / "README.md").read_text(encoding="utf-8"))
+    entries = {path.parts[0] + ("/" if len(path.parts) > 1 else "") for path in repository_files}
+    assert entries - shown == set(), "not in README.md's tree"
+    known = {part for path in repository_files for part in path.parts}
+    drawn = {name.rstrip("/").rpartition("/")[2] for name in shown}
+    assert {name for name in drawn - known if re.fullmatch(r"[\w.-]+", name) and name != repository.name} == set()
+
+
+def test_the_repository_holds_nothing_large(repository, repository_files):
+    sizes = {str(path): (repository / path).stat().st_size for path in repository_files}
+    assert {path: size for path, size in sizes.items() if size > 2_000_000} == {}
+
+
+def test_shell_scripts_can_be_executed(repository, repository_files):
+    scripts = [path for path in repository_files if path.suffix == ".sh" or path == Path(".ci/run")]
+    assert len(scripts) >= 6
+    for path in scripts:
+        assert (repository / path).stat().st_mode & 0o111, f"chmod +x {path}"
+        assert (repository / path).read_text().startswith("#!/usr/bin/env bash\n"), path
+
+
+@pytest.fixture(scope="module")
+def launches(repository):
+    return json.loads((repository / ".vscode" / "launch.json").read_text())["configurations"]
+
+
+def test_the_editor_debugs_the_trainer_with_flags_it_knows(launches, tmp_path):
+    (trainer,) = [launch for launch in launches if launch["module"] == "image_classifier.main"]
+    flags = [word for word in trainer["args"] if word.startswith("--")]
+    assert {"--experiment_name", "--run_name", "--dataset_folder"} <= set(flags)
+    command = [sys.executable, "-m", trainer["module"], "--help"]
+    known = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+    assert [flag for flag in flags if not re.search(rf"{flag}\b", known)] == []
+
+
+def test_the_editor_debugs_the_tests_by_marks_that_exist(launches, pytestconfig):
+    marks = {mark.partition(":")[0] for mark in pytestconfig.getini("markers")}
+    chosen = [launch["args"][launch["args"].index("-m") + 1] for launch in launches if launch["module"] == "pytest"]
+    assert sorted(chosen) == ["integration", "unit"]
+    assert set(chosen) <= marks
+    assert {launch["type"] for launch in launches} == {"debugpy"}

@@ -1,0 +1,165 @@
+"""Run folders: names that stay inside, records that are read back, and files that are counted."""
+
+import subprocess
+
+import numpy as np
+import pytest
+
+from image_classifier import files, provenance, runs
+from image_classifier.errors import UserError
+from image_classifier.runs import Run
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".", "..", "../x", "a/b", "a\\b", "/abs", "%2e%2e", "a%2fb", "-x", "_x", ".hidden", "a b", "a\n", "ä", "a\0b",
+     "x" * 65, "$(id)", "`id`", "a;b", "~", "a*"],
+)  # fmt: skip
+def test_a_name_that_is_no_plain_folder_name_is_refused(tmp_path, name):
+    for experiment, run in ((name, "r"), ("e", name)):
+        with pytest.raises(UserError, match="not a valid name"):
+            runs.locate(tmp_path, experiment, run)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a", "A1", "run_1", "run-1.2", "x" * 64, "0"])
+def test_plain_names_are_accepted(tmp_path, name):
+    assert runs.locate(tmp_path, name, name) == tmp_path / name / name
+
+
+@pytest.mark.parametrize("level", ["experiment", "run"])
+def test_a_link_that_leads_out_is_refused(tmp_path, level):
+    outside, inside = tmp_path / "outside", tmp_path / "experiments"
+    outside.mkdir()
+    if level == "experiment":
+        inside.mkdir()
+        (inside / "e").symlink_to(outside)
+    else:
+        (inside / "e").mkdir(parents=True)
+        (inside / "e" / "r").symlink_to(outside)
+    with pytest.raises(UserError, match="leads out"):
+        runs.locate(inside, "e", "r")
+    assert list(outside.iterdir()) == []
+
+
+def test_an_experiments_folder_that_is_itself_a_link_is_fine(tmp_path):
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert runs.locate(tmp_path / "link", "e", "r") == tmp_path / "link" / "e" / "r"
+
+
+def made(folder, status=runs.FINISHED):
+    run = Run(folder, {"status": status, "card": {"classes": ["a", "b"]}, "settings": {"model": "cnn"}})
+    files.make_folder(folder)
+    runs.write_record(run)
+    return run
+
+
+def test_a_run_is_found_by_its_path_and_by_its_name(tmp_path, monkeypatch):
+    made(tmp_path / "experiments" / "e" / "r")
+    monkeypatch.chdir(tmp_path)
+    for name in ("e/r", "experiments/e/r", str(tmp_path / "experiments/e/r")):
+        assert runs.find(name, tmp_path / "experiments").name == "e/r"
+
+
+def test_a_run_that_is_not_there_suggests_the_nearest(tmp_path):
+    made(tmp_path / "e" / "first_run")
+    with pytest.raises(UserError, match="is not a run") as caught:
+        runs.find("e/first_rnu", tmp_path)
+    assert "e/first_run" in caught.value.hint
+
+
+def test_an_unfinished_run_is_refused_with_the_way_to_finish_it(tmp_path):
+    made(tmp_path / "e" / "r", runs.UNFINISHED)
+    with pytest.raises(UserError, match="not finished") as caught:
+        runs.find("e/r", tmp_path)
+    assert "--resume" in caught.value.hint
+
+
+def test_a_broken_record_does_not_hide_the_other_runs(tmp_path, caplog):
+    made(tmp_path / "e" / "good")
+    (tmp_path / "e" / "bad").mkdir()
+    (tmp_path / "e" / "bad" / "run.json").write_text("{")
+    assert [run.name for run in runs.listing(tmp_path)] == ["e/good"]
+    assert "bad" in caplog.text
+
+
+def test_a_folder_with_other_things_is_not_taken_for_a_run(tmp_path):
+    (tmp_path / "notes.txt").write_text("x")
+    with pytest.raises(UserError, match="is not a run"):
+        runs.exists(tmp_path)
+    (tmp_path / "empty").mkdir()
+    assert not runs.exists(tmp_path / "empty")
+
+
+def test_finishing_records_the_digest_of_every_result(tmp_path):
+    run = made(tmp_path / "e" / "r", runs.UNFINISHED)
+    for name in runs.RESULTS:
+        run.path(name).write_bytes(name.encode())
+    done = runs.read(runs.finish(run).folder)
+    assert done.finished
+    assert done.record["files"] == {
+        name: {"sha256": files.digest_bytes(name.encode()), "bytes": len(name)} for name in runs.RESULTS
+    }
+
+
+def test_equal_arrays_are_equal_bytes_and_come_back(tmp_path):
+    arrays = {"b": np.arange(4), "a": np.eye(2, dtype=np.float32)}
+    data = runs.npz(arrays)
+    assert data == runs.npz(dict(reversed(arrays.items())))
+    run = made(tmp_path / "e" / "r")
+    files.write_bytes(run.path("predictions.npz"), data)
+    back = run.predictions()
+    assert all((back[name] == value).all() and back[name].dtype == value.dtype for name, value in arrays.items())
+
+
+def test_the_history_survives_the_file_in_full_precision(tmp_path):
+    row = {"epoch": 1, "loss": 1 / 3, "acc": 0.1 + 0.2, "val_loss": None, "val_acc": None, "lr": 1e-7, "seconds": 2.5}
+    run = made(tmp_path / "e" / "r")
+    run.path("training_history.csv").write_text(runs.history_csv([row]))
+    assert run.history() == [row]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["t", "--db_pass", "s3cret", "--seed", "1"], "t --db_pass '***' --seed 1"),
+        (["t", "--db_pass=s3cret"], "t '--db_pass=***'"),
+        (["t", "--uri", "postgresql://me:s3cret@host/db"], "t --uri 'postgresql://me:***@host/db'"),
+    ],
+)
+def test_the_recorded_command_has_no_password(arguments, shown):
+    assert "s3cret" not in provenance.command(arguments)
+    assert provenance.command(arguments) == shown
+
+
+def test_the_commit_comes_from_the_image_where_there_is_no_repository(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IMAGE_CLASSIFIER_GIT_COMMIT", "abc")
+    monkeypatch.setenv("IMAGE_CLASSIFIER_IMAGE_DIGEST", "sha256:1")
+    found = provenance.collect()
+    assert (found["commit"], found["dirty"], found["image_digest"]) == ("abc", None, "sha256:1")
+    monkeypatch.delenv("IMAGE_CLASSIFIER_GIT_COMMIT")
+    assert provenance.collect()["commit"] is None
+
+
+def git(*arguments):
+    return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_the_commit_and_its_cleanliness_are_git_s_own(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("IMAGE_CLASSIFIER_GIT_COMMIT", raising=False)
+    (tmp_path / "a").write_text("1")
+    git("init", "-q")
+    git("add", "a")
+    git("-c", "user.name=x", "-c", "user.email=x@y", "commit", "-qm", "x")
+    assert provenance.collect()["dirty"] is False
+    (tmp_path / "untracked").write_text("1")
+    assert provenance.collect()["dirty"] is False
+    (tmp_path / "a").write_text("2")
+    found = provenance.collect()
+    assert found["dirty"] is True
+    assert found["commit"] == git("rev-parse", "HEAD")
