@@ -94,7 +94,7 @@ class Run:
             ]
 
     def predictions(self) -> dict[str, npt.NDArray[Any]]:
-        """The arrays of `predictions.npz`: labels and probabilities of `test` and `val`, and `val`'s rows in its split."""
+        """The arrays of `predictions.npz`: labels and probabilities of test and val, and val's rows in its split."""
         path = self.path("predictions.npz")
         try:
             with np.load(path, allow_pickle=False) as archive:

@@ -98,7 +98,7 @@ def activate(runtime: Runtime) -> None:
     """Set this process up for `runtime`: threads, deterministic kernels, an allocator that keeps its memory."""
     torch.set_num_threads(runtime.num_threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats its sums only with a fixed workspace
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")  # as use_deterministic_algorithms, which imports the compiler too
     torch.backends.cudnn.benchmark = False
     torch.set_float32_matmul_precision("highest")
     keep_freed_memory()

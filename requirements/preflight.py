@@ -46,7 +46,8 @@ def check_disk(folder, needed, purpose, hint):
     """Enough free disk where `folder` is, in GB."""
     free = shutil.disk_usage(folder).free / GIGABYTE
     if free < needed:
-        raise MissingError("{} needs {:.0f} GB of free disk, {} has {:.1f} GB".format(purpose, needed, folder, free), hint)
+        what = "{} needs {:.0f} GB of free disk, {} has {:.1f} GB".format(purpose, needed, folder, free)
+        raise MissingError(what, hint)
 
 
 def why_unusable(environment, chosen):
@@ -104,7 +105,9 @@ def main():
     parser.add_argument("--chosen", action="store_true", help="the interpreter was named by the user")
     parser.add_argument("--machine", default="Linux x86_64")
     parser.add_argument("--python", default="3.11")
-    parser.add_argument("--gigabytes", type=float, default=12, help="5.5 installed, 3 in pip's cache, 3 on the way")
+    parser.add_argument(
+        "--gigabytes", type=float, default=12, help="the installed packages, pip's cache, what is on the way"
+    )
     parser.add_argument("--temporary_gigabytes", type=float, default=4)
     try:
         check(parser.parse_args())

@@ -78,7 +78,8 @@ def draw(what: Augmentation, size: tuple[int, int], seed: int, epoch: int, examp
 def _sides(flip: str, seed: int, epoch: int, examples: Labels) -> npt.NDArray[np.bool_]:
     if flip == "random":
         return below(2, bits(key(seed, "flip", epoch), examples)).astype(bool)
-    return (below(2, bits(key(seed, "flip"), examples)) + epoch) % 2 == 1
+    other_side: npt.NDArray[np.bool_] = (below(2, bits(key(seed, "flip"), examples)) + epoch) % 2 == 1
+    return other_side
 
 
 def moved(pixels: torch.Tensor, draws: Draws, translate: int) -> torch.Tensor:

@@ -51,6 +51,8 @@ class Source:
 
 def shown(path: str) -> str:
     r"""The path as text that any terminal, log and JSON file can take; odd bytes become `\xNN`."""
+    if path.isascii() and path.isprintable():
+        return path
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 

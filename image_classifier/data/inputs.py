@@ -28,8 +28,10 @@ _FIRST_LOOK = 20
 def write_inputs(folder: Path, examples: dict[str, Examples], image_size: int | None, *, quiet: bool) -> Shape:
     """Write every split's images at one size; the shape (H, W, C) that they got."""
     if all(isinstance(split.images, np.ndarray) for split in examples.values()):
-        return _write_pixels(folder, {name: cast(Pixels, split.images) for name, split in examples.items()}, image_size)
-    images = {name: cast(Sequence[ImageFile], split.images) for name, split in examples.items()}
+        return _write_pixels(
+            folder, {name: cast("Pixels", split.images) for name, split in examples.items()}, image_size
+        )
+    images = {name: cast("Sequence[ImageFile]", split.images) for name, split in examples.items()}
     if image_size is None and (native := _first_size(images)):
         if write_files(folder, images, native, NATIVE, quiet=quiet):
             return native

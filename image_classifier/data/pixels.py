@@ -18,7 +18,7 @@ class RefusedError(Exception):
 
 def read_rgb(path: str) -> Image.Image:
     """The file's first frame, fully decoded, upright, 8-bit RGB."""
-    with open(path, "rb", buffering=1 << 16) as stream:  # noqa: PTH123 (a Path costs more than the read)
+    with open(path, "rb") as stream:  # noqa: PTH123 (a Path costs more than the read)
         image: Image.Image = Image.open(stream, formats=FORMATS)
         if image.width * image.height > MAX_PIXELS:
             raise RefusedError(f"{image.width} x {image.height} pixels are more than the limit of {MAX_PIXELS}")

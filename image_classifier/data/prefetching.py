@@ -1,7 +1,7 @@
 """Results computed ahead by threads, in the order of their arguments."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ Result = TypeVar("Result")
 
 def prefetched(
     function: Callable[[Argument], Result], arguments: Iterable[Argument], threads: int
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """`map`, computed up to `threads` + 1 results ahead; leaving early leaves no thread behind."""
     if threads == 0:
         yield from map(function, arguments)

@@ -33,7 +33,7 @@ def replies(chunks: list[Chunk], total_bytes: int) -> Iterator[Reply]:
         waiting = iter(chunks)
         asked: dict[Worker, Chunk] = {}
         for worker, chunk in zip(workers, waiting, strict=False):
-            ready.register(cast(TextIO, worker.stdout), selectors.EVENT_READ, worker)
+            ready.register(cast("TextIO", worker.stdout), selectors.EVENT_READ, worker)
             _ask(worker, chunk, asked)
         while asked:
             for event, _ in ready.select():
@@ -72,7 +72,7 @@ def _end(worker: Worker) -> None:
     for stream in (worker.stdin, worker.stdout):
         # A question that a dead worker never read is still in the buffer.
         with suppress(BrokenPipeError):
-            cast(TextIO, stream).close()
+            cast("TextIO", stream).close()
 
 
 def _ask(worker: Worker, chunk: Chunk, asked: dict[Worker, Chunk]) -> None:
@@ -85,7 +85,7 @@ def _ask(worker: Worker, chunk: Chunk, asked: dict[Worker, Chunk]) -> None:
 
 
 def _answer(worker: Worker, chunk: Chunk) -> Reply:
-    line = cast(TextIO, worker.stdout).readline()
+    line = cast("TextIO", worker.stdout).readline()
     if not line.endswith("\n"):
         first, last = shown(chunk["paths"][0]), shown(chunk["paths"][-1])
         raise UserError(

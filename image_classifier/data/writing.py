@@ -1,17 +1,19 @@
 """The making of a store inside a folder that nobody else sees yet."""
 
-import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from image_classifier import files
 from image_classifier.data.examples import Examples, Pixels
 from image_classifier.data.inputs import new_array, write_inputs
 from image_classifier.data.store import FORMAT, INDEX, array_name, content_digest
+from image_classifier.randomness import bits, key
 
-_ROWS_AT_ONCE = 4096
+_PIECE_BYTES = 500_000
 
 
 def write_store(
@@ -52,23 +54,39 @@ def moments(pixels: Pixels) -> tuple[list[float], list[float]]:
 
     The sums are whole numbers, so that their order, and with it the number of threads, cannot matter.
     """
-    channels = pixels.shape[-1]
-    total, squares = [0] * channels, [0] * channels
-    for start in range(0, len(pixels), _ROWS_AT_ONCE):
-        flat = pixels[start : start + _ROWS_AT_ONCE].reshape(-1, channels)
-        for channel in range(channels):
-            histogram = np.bincount(flat[:, channel], minlength=256)
-            values = np.arange(256)
-            total[channel] += int(histogram @ values)
-            squares[channel] += int(histogram @ values**2)
-    count = pixels.size // channels
-    mean = [t / count / 255 for t in total]
+    shape = pixels.shape[1:]
+    total, squares = np.zeros(shape, np.uint64), np.zeros(shape, np.uint64)
+    for rows in _pieces(pixels):
+        total += rows.sum(axis=0, dtype=np.uint64)
+        squares += np.multiply(rows, rows, dtype=np.uint16).sum(axis=0, dtype=np.uint64)
+    count = pixels.size // shape[-1]
+    sums = [int(value) for value in total.sum(axis=(0, 1))]
     # n·Σv² − (Σv)² is exact in Python's integers and so never negative.
-    std = [(count * s - t * t) ** 0.5 / count / 255 for t, s in zip(total, squares, strict=True)]
-    return mean, [value or 1.0 for value in std]
+    products = [count * int(value) - sums[channel] ** 2 for channel, value in enumerate(squares.sum(axis=(0, 1)))]
+    return [value / count / 255 for value in sums], [value**0.5 / count / 255 or 1.0 for value in products]
 
 
 def count_duplicates(train: Pixels, test: Pixels) -> int:
     """How many test images have exactly the pixels of a training image."""
-    known = {hashlib.sha256(image).digest() for image in train}
-    return sum(hashlib.sha256(image).digest() in known for image in test)
+    train_prints, test_prints = _fingerprints(train), _fingerprints(test)
+    alike = np.flatnonzero(np.isin(test_prints, train_prints))
+    candidates = np.flatnonzero(np.isin(train_prints, test_prints[alike]))
+    known = {files.digest_bytes(train[row].tobytes()) for row in candidates}
+    return sum(files.digest_bytes(test[row].tobytes()) in known for row in alike)
+
+
+def _fingerprints(pixels: Pixels) -> npt.NDArray[np.uint64]:
+    """One number per image, equal for equal images; what collides is compared in full."""
+    size = int(np.prod(pixels.shape[1:]))
+    weights = bits(key(0, "fingerprint"), np.arange(-(-size // 8)))
+    prints = []
+    for rows in _pieces(pixels):
+        words = np.pad(rows.reshape(len(rows), size), ((0, 0), (0, -size % 8))).view(np.uint64)
+        prints.append((words * weights).sum(axis=1, dtype=np.uint64))
+    return np.concatenate(prints)
+
+
+def _pieces(pixels: Pixels) -> Iterator[Pixels]:
+    """The images a few at a time, so that what is computed of them stays in the processor's cache."""
+    step = max(1, _PIECE_BYTES // (pixels.nbytes // len(pixels)))
+    return (np.asarray(pixels[start : start + step]) for start in range(0, len(pixels), step))

@@ -1,13 +1,23 @@
 """A freshly initialised network by its name."""
 
 import importlib
+from typing import Protocol, runtime_checkable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from image_classifier import randomness
 from image_classifier.config import BUILDERS, Config
 from image_classifier.errors import UserError
+
+
+@runtime_checkable
+class Adaptive(Protocol):
+    """A network that looks at some training images before it learns."""
+
+    def adapt(self, images: Tensor) -> None:
+        """Fit what is not learned to images like these."""
+        ...
 
 
 def build(config: Config, num_classes: int, shape: tuple[int, int, int]) -> nn.Module:

@@ -1,17 +1,24 @@
-"""Optimizers by their names, their state as plain tensors, and the course of the learning rate."""
+"""Optimizers by their names, their state as plain tensors, and the course of the learning rate.
+
+The arithmetic is torch's, in its functional form: torch.optim's classes import the compiler, which takes seconds.
+"""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adamw import adamw
+from torch.optim.sgd import sgd
 
 from image_classifier.config import Config
 from image_classifier.model.building import head
-from image_classifier.model.muon import Muon
 
-_BESIDE_MOMENTUM = 0.85
-_HEAD_RATE, _REST_RATE = 2.8, 0.22  # of Muon's rate, for the layers that SGD trains beside it
+_ADAM_SECOND_BETA, _ADAM_EPSILON = 0.999, 1e-8
+_BESIDE_MUON_MOMENTUM = 0.85
+_BESIDE_MUON = (2e-4, 1e-3)  # rates of head and rest per example of a batch, relative to Muon's
 
 
 def factor(config: Config, progress: float) -> float:
@@ -23,7 +30,106 @@ def factor(config: Config, progress: float) -> float:
     return {"constant": 1.0, "linear": 1 - rest, "cosine": (1 + math.cos(math.pi * rest)) / 2}[str(config.schedule)]
 
 
-def optimizers(config: Config, model: nn.Module) -> list[torch.optim.Optimizer]:
+class Optimizer(ABC):
+    """Parameters that learn by one rule at one peak rate, and the rule's memory: a list of tensors per name."""
+
+    def __init__(self, parameters: Sequence[Tensor], rate: float, momentum: float, weight_decay: float) -> None:
+        self.parameters = list(parameters)
+        self.rate, self.momentum, self.weight_decay = rate, momentum, weight_decay
+        self.memory: dict[str, list[Tensor]] = {}
+
+    def remember(self, name: str) -> list[Tensor]:
+        """Zeros like each parameter, kept under `name`."""
+        self.memory[name] = [torch.zeros_like(value, memory_format=torch.preserve_format) for value in self.parameters]
+        return self.memory[name]
+
+    @torch.no_grad()
+    def step(self, scale: float) -> None:
+        """Update every parameter from its gradient at `scale` times the peak rate, and drop the gradients."""
+        gradients = [cast(Tensor, value.grad) for value in self.parameters]
+        self.update(gradients, scale * self.rate)
+        for value in self.parameters:
+            value.grad = None
+
+    @abstractmethod
+    def update(self, gradients: list[Tensor], rate: float) -> None:
+        """Apply the rule."""
+
+
+class Sgd(Optimizer):
+    """Gradient descent with momentum."""
+
+    def __init__(
+        self, parameters: Sequence[Tensor], rate: float, momentum: float, weight_decay: float, *, nesterov: bool = False
+    ) -> None:
+        super().__init__(parameters, rate, momentum, weight_decay)
+        self.nesterov = nesterov and momentum > 0
+        self.remember("momentum")
+
+    def update(self, gradients: list[Tensor], rate: float) -> None:
+        """One step of torch's SGD."""
+        buffers = cast("list[Tensor | None]", self.memory["momentum"])
+        sgd(
+            self.parameters, gradients, buffers, weight_decay=self.weight_decay, momentum=self.momentum, lr=rate,
+            dampening=0, nesterov=self.nesterov, maximize=False, foreach=False,
+        )  # fmt: skip
+
+
+class AdamW(Optimizer):
+    """Adam with decoupled weight decay; momentum is its first beta."""
+
+    def __init__(self, parameters: Sequence[Tensor], rate: float, momentum: float, weight_decay: float) -> None:
+        super().__init__(parameters, rate, momentum, weight_decay)
+        self.remember("mean")
+        self.remember("square")
+        self.memory["steps"] = [torch.zeros(()) for _ in self.parameters]
+
+    def update(self, gradients: list[Tensor], rate: float) -> None:
+        """One step of torch's AdamW."""
+        adamw(
+            self.parameters, gradients, self.memory["mean"], self.memory["square"], [], self.memory["steps"],
+            amsgrad=False, beta1=self.momentum, beta2=_ADAM_SECOND_BETA, lr=rate, weight_decay=self.weight_decay,
+            eps=_ADAM_EPSILON, maximize=False, foreach=False,
+        )  # fmt: skip
+
+
+class Muon(Optimizer):
+    """Momentum (Nesterov's), made orthogonal for each filter bank (Jordan et al. 2024)."""
+
+    def __init__(self, parameters: Sequence[Tensor], rate: float, momentum: float, weight_decay: float) -> None:
+        super().__init__(parameters, rate, momentum, weight_decay)
+        self.remember("momentum")
+
+    def update(self, gradients: list[Tensor], rate: float) -> None:
+        """One step; banks of one shape are made orthogonal together."""
+        alike: dict[tuple[int, ...], list[tuple[Tensor, Tensor]]] = {}
+        for value, gradient, average in zip(self.parameters, gradients, self.memory["momentum"], strict=True):
+            average.mul_(self.momentum).add_(gradient)
+            direction = gradient.add(average, alpha=self.momentum).flatten(1)
+            alike.setdefault(tuple(direction.shape), []).append((value, direction))
+        for pairs in alike.values():
+            for (value, _), direction in zip(pairs, orthogonal(torch.stack([d for _, d in pairs])), strict=True):
+                if value.ndim == 4:  # a normalisation follows: only the direction of the filters matters
+                    value.mul_(len(value) ** 0.5 / value.norm().clamp_min(1e-7))
+                value.mul_(1 - rate * self.weight_decay).add_(direction.reshape(value.shape), alpha=-rate)
+
+
+# The quintic of Newton and Schulz with Jordan's coefficients: steep at zero, and near one it stays near one.
+_A, _B, _C = 3.4445, -4.7750, 2.0315
+
+
+def orthogonal(matrices: Tensor, iterations: int = 3) -> Tensor:
+    """The matrices (count, rows, columns) with their singular values brought towards one."""
+    tall = matrices.shape[1] > matrices.shape[2]
+    current: Tensor = matrices.mT if tall else matrices
+    current = current / (current.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    for _ in range(iterations):
+        gram = current @ current.mT
+        current = _A * current + (_B * gram + _C * gram @ gram) @ current
+    return current.mT if tall else current
+
+
+def optimizers(config: Config, model: nn.Module) -> list[Optimizer]:
     """The configured optimizers for the parameters that learn; together they hold each once."""
     learning = [(name, value) for name, value in model.named_parameters() if value.requires_grad]
     rate, momentum, decay = (
@@ -31,45 +137,34 @@ def optimizers(config: Config, model: nn.Module) -> list[torch.optim.Optimizer]:
         float(config.momentum or 0),
         float(config.weight_decay or 0),
     )
-    values = [value for _, value in learning]
+    everything = [value for _, value in learning]
     if config.optimizer == "adamw":
-        return [torch.optim.AdamW(values, lr=rate, betas=(momentum, 0.999), weight_decay=decay)]
+        return [AdamW(everything, rate, momentum, decay)]
     if config.optimizer == "sgd":
-        return [torch.optim.SGD(values, lr=rate, momentum=momentum, weight_decay=decay)]
+        return [Sgd(everything, rate, momentum, decay)]
     last = f"{head(model)}."
     filters = [value for name, value in learning if value.ndim > 1 and not name.startswith(last)]
     heads = [value for name, value in learning if name.startswith(last)]
     rest = [value for name, value in learning if value.ndim <= 1 and not name.startswith(last)]
-    beside = [{"params": heads, "lr": rate * _HEAD_RATE}, {"params": rest, "lr": rate * _REST_RATE}]
-    beside = [group for group in beside if group["params"]]
-    sgd = torch.optim.SGD(beside, momentum=_BESIDE_MOMENTUM, nesterov=True)
-    return [Muon(filters, rate, momentum, decay), sgd] if filters else [sgd]
+    found: list[Optimizer] = [Muon(filters, rate, momentum, decay)]
+    shares = getattr(model, "beside_muon", _BESIDE_MUON)
+    for values, share in zip((heads, rest), shares, strict=True):
+        factor_ = share * int(config.batch_size or 1)
+        found.append(Sgd(values, factor_ * rate, _BESIDE_MUON_MOMENTUM, decay / factor_, nesterov=True))
+    return [each for each in found if each.parameters]
 
 
-def set_rates(all_: Sequence[torch.optim.Optimizer], peaks: Sequence[Sequence[float]], scale: float) -> None:
-    """Set every group's rate to `scale` times its peak."""
-    for optimizer, rates in zip(all_, peaks, strict=True):
-        for group, peak in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = scale * peak
+def state(all_: Sequence[Optimizer]) -> dict[str, Tensor]:
+    """Every optimizer's memory by `optimizer/name/parameter`."""
+    return {
+        f"{position}/{name}/{index}": value
+        for position, optimizer in enumerate(all_)
+        for name, values in optimizer.memory.items()
+        for index, value in enumerate(values)
+    }
 
 
-def state(all_: Sequence[torch.optim.Optimizer]) -> dict[str, Tensor]:
-    """Every optimizer's tensors by `optimizer/parameter/name`."""
-    found = {}
-    for position, optimizer in enumerate(all_):
-        for parameter, values in optimizer.state_dict()["state"].items():
-            for name, value in values.items():
-                found[f"{position}/{parameter}/{name}"] = torch.as_tensor(value)
-    return found
-
-
-def restore(all_: Sequence[torch.optim.Optimizer], tensors: Mapping[str, Tensor]) -> None:
-    """Give every optimizer back the tensors that `state` took, in its parameters' memory layout."""
-    for position, optimizer in enumerate(all_):
-        parameters = [value for group in optimizer.param_groups for value in group["params"]]
-        for path, value in tensors.items():
-            owner, index, name = path.split("/")
-            if int(owner) == position:
-                parameter = parameters[int(index)]
-                like = parameter.shape == value.shape
-                optimizer.state[parameter][name] = torch.empty_like(parameter).copy_(value) if like else value
+def restore(all_: Sequence[Optimizer], tensors: Mapping[str, Tensor]) -> None:
+    """Put back what `state` took, in the memory layout that each tensor has here."""
+    for name, value in state(all_).items():
+        value.copy_(tensors[name])

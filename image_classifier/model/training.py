@@ -16,6 +16,8 @@ from image_classifier.model import inference, optim
 from image_classifier.model.building import training_mode
 from image_classifier.runtime import Runtime
 
+_SMALLEST = 16  # pixels; below, shrinking takes what there is to see
+
 
 class Batches(Protocol):
     """What the loop needs of data: batches by epoch, from any step on."""
@@ -60,10 +62,9 @@ class Training:
     ) -> None:
         self.model, self.config, self.runtime, self.train, self.val = model, config, runtime, train, val
         self.optimizers = optim.optimizers(config, model)
-        self.peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in self.optimizers]
         self.weights = _class_weights(counts).to(runtime.torch_device) if config.class_weights == "balanced" else None
         self.epoch = self.step = 0
-        self.seconds = 0.0
+        self.seconds, self.scale = 0.0, 0.0
         self.sums = torch.zeros(2, dtype=torch.float64, device=runtime.torch_device)
         self.best_epoch = 0
         self.best_standing: list[float] = []  # validation accuracy, then, for a tie, the loss
@@ -88,16 +89,15 @@ class Training:
 
     def _learn(self, images: Tensor, labels: Tensor) -> None:
         progress = (self.epoch + self.step / len(self.train)) / int(self.config.num_epochs or 1)
-        optim.set_rates(self.optimizers, self.peaks, optim.factor(self.config, progress))
+        self.scale = optim.factor(self.config, progress)
         torch.manual_seed(randomness.key(self.config.seed, "step", self.epoch, self.step))  # dropout, if any
         with self.runtime.autocast():
-            logits = self.model(images)
+            logits = self.model(_shrunk(images, size_share(self.config, self.epoch)))
         logits = logits.float()
         smoothing = float(self.config.label_smoothing or 0)
         functional.cross_entropy(logits, labels, self.weights, label_smoothing=smoothing).backward()  # type: ignore[no-untyped-call]
         for optimizer in self.optimizers:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
+            optimizer.step(self.scale)
         self.sums += inference.sums(logits.detach(), labels)
 
     def _report(self) -> EpochReport:
@@ -112,7 +112,7 @@ class Training:
         if not standing or standing > self.best_standing:
             self.best_epoch, self.best_standing = self.epoch + 1, standing
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-        rate = self.optimizers[0].param_groups[0]["lr"]
+        rate = self.scale * self.optimizers[0].rate
         return EpochReport(self.epoch + 1, loss, accuracy, val_loss, val_accuracy, rate, self.seconds)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -134,6 +134,20 @@ class Training:
         self.sums = tensors["sums"].to(device)
         for name, value in numbers.items():
             setattr(self, name, value)
+
+
+def size_share(config: Config, epoch: int) -> float:
+    """The side of the training images as a share of the full side: three fifths of the run small, one between."""
+    progress = (epoch + 1) / int(config.num_epochs or 1)
+    start = float(config.start_size or 1)
+    return start if progress <= 0.6 else (1 + start) / 2 if progress <= 0.8 else 1.0
+
+
+def _shrunk(images: Tensor, share: float) -> Tensor:
+    sides = [max(min(side, _SMALLEST), round(side * share)) for side in images.shape[2:]]
+    if sides == list(images.shape[2:]):
+        return images
+    return functional.interpolate(images, size=sides, mode="bilinear", antialias=True)
 
 
 def _part(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -17,8 +17,9 @@ _ACCURACY_AT, _N_AT = 44, 84  # points right of the axes, where these columns of
 class _Class(NamedTuple):
     label: str
     n: int
-    accuracy: float | None
-    interval: tuple[float, float] | None
+    accuracy: float
+    low: float
+    high: float
 
 
 @style()
@@ -38,11 +39,13 @@ def accuracy_figure(report: Mapping[str, Any]) -> Figure:
 
 
 def _classes(per_class: Mapping[str, Mapping[str, Any]]) -> list[_Class]:
-    classes = [
-        _Class(label(name, index), figures["n"], figures["accuracy"], figures["ci95"] and tuple(figures["ci95"]))
-        for index, (name, figures) in enumerate(per_class.items())
-    ]
-    return sorted(classes, key=lambda one: math.inf if one.accuracy is None else one.accuracy)
+    # Without examples there is no accuracy; matplotlib draws nothing at NaN.
+    classes = []
+    for index, (name, figures) in enumerate(per_class.items()):
+        low, high = figures["ci95"] or (math.nan, math.nan)
+        accuracy = math.nan if figures["accuracy"] is None else figures["accuracy"]
+        classes.append(_Class(label(name, index), figures["n"], accuracy, low, high))
+    return sorted(classes, key=lambda one: (one.n == 0, one.accuracy if one.n else 0))
 
 
 def _title(report: Mapping[str, Any], classes: int, shown: int) -> str:
@@ -63,7 +66,8 @@ def _explanation(report: Mapping[str, Any]) -> str:
 
 def _limits(report: Mapping[str, Any], shown: Sequence[_Class]) -> tuple[float, float]:
     # Full tens of percent around all intervals: high accuracies would crowd the right edge of a scale from 0.
-    edges = [edge for one in shown for edge in one.interval or ()] + list(report["accuracy_ci95"] or (0, 1))
+    edges = [edge for one in shown if one.n for edge in (one.low, one.high)]
+    edges += report["accuracy_ci95"] or (0, 1)
     low, high = math.floor(min(edges) * 10 + 1e-9), math.ceil(max(edges) * 10 - 1e-9)
     return max(0, min(low, high - 2)) / 10, min(10, max(high, low + 2)) / 10
 
@@ -76,20 +80,22 @@ def _draw(
     if report["accuracy"] is not None:
         axes.axvspan(*report["accuracy_ci95"], color=BLUE, alpha=0.15, linewidth=0)
         axes.axvline(report["accuracy"], color=BLUE, linewidth=1, clip_on=False)
+    axes.hlines([row for row, one in enumerate(classes) if one.n], *limits, color=FAINT, linewidth=0.6, zorder=0)
+    axes.hlines(
+        range(len(classes)), [one.low for one in classes], [one.high for one in classes], color=INK, linewidth=1.3
+    )
+    axes.plot([one.accuracy for one in classes], range(len(classes)), "o", color=INK, markersize=4.5, clip_on=False)
     for row, one in enumerate(classes):
-        _draw_class(axes, row, one, limits)
+        _write(axes, row, one)
     _label_axes(axes, [one.label for one in classes], limits)
 
 
-def _draw_class(axes: Axes, row: int, one: _Class, limits: tuple[float, float]) -> None:
+def _write(axes: Axes, row: int, one: _Class) -> None:
     _beside(axes, row, f"{one.n:,}", _N_AT, QUIET)
-    if one.accuracy is None or one.interval is None:
-        axes.text(limits[0], row, " no examples", va="center_baseline", fontsize=8, color=QUIET)
-        return
-    _beside(axes, row, percent(one.accuracy, 1), _ACCURACY_AT, INK)
-    axes.hlines(row, limits[0], limits[1], color=FAINT, linewidth=0.6, zorder=0)
-    axes.hlines(row, one.interval[0], one.interval[1], color=INK, linewidth=1.3)
-    axes.plot(one.accuracy, row, "o", color=INK, markersize=4.5, clip_on=False)
+    if one.n:
+        _beside(axes, row, percent(one.accuracy, 1), _ACCURACY_AT, INK)
+    else:
+        axes.text(axes.get_xlim()[0], row, " no examples", va="center_baseline", fontsize=8, color=QUIET)
 
 
 def _beside(axes: Axes, row: float, text: str, points: float, color: str) -> None:

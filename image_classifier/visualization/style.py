@@ -17,6 +17,7 @@ BLUE, ORANGE = "#0072b2", "#d55e00"  # told apart by colour-blind readers (Okabe
 
 _FONT = "DejaVu Sans"  # comes with matplotlib
 _DPI = 150
+_MARGIN = 0.12  # inches
 _LONGEST_LABEL = 28
 _SETTINGS: dict[Any, Any] = {
     "font.family": _FONT,
@@ -63,16 +64,19 @@ def blank(width: float, height: float, *, gap: float = 0.02, squares: bool = Fal
 
 def settled(figure: Figure) -> Figure:
     """The same figure with its layout computed for good: each further pass would move things a little."""
-    figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    layout = figure.get_layout_engine()
+    if layout is not None:
+        layout.execute(figure)
+        figure.set_layout_engine("none")
     return figure
 
 
 @style()
 def png(figure: Figure) -> bytes:
-    """The figure as a PNG file, without the version of the software that drew it."""
+    """The figure as a PNG file, cut to what is drawn, without the version of the software that drew it."""
     stream = io.BytesIO()
-    figure.savefig(stream, format="png", dpi=_DPI, bbox_inches="tight", pad_inches=0.12, metadata={"Software": None})
+    drawn = figure.get_tightbbox().padded(_MARGIN)
+    figure.savefig(stream, format="png", dpi=_DPI, bbox_inches=drawn, metadata={"Software": None})
     return stream.getvalue()
 
 

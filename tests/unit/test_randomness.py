@@ -10,13 +10,21 @@ pytestmark = pytest.mark.unit
 
 def test_bits_are_splitmix64s():
     """The reference implementation's first outputs for the seed 1234567."""
-    expected = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821]
+    expected = [
+        6457827717110365317,
+        3203168211198807973,
+        9817491932198370423,
+        4593380528125082431,
+        16408922859458223821,
+    ]
     found = randomness.bits(1234567, np.arange(1, 6))
     assert found.tolist() == expected
 
 
 def test_keys_of_different_positions_do_not_collide():
-    keys = {randomness.key(seed, what, epoch) for seed in range(40) for what in ("order", "flip") for epoch in range(40)}
+    keys = {
+        randomness.key(seed, what, epoch) for seed in range(40) for what in ("order", "flip") for epoch in range(40)
+    }
     assert len(keys) == 40 * 2 * 40
     assert randomness.key(0, "order", 1) != randomness.key(1, "order", 0)
     assert randomness.key(1, "order", 11) != randomness.key(1, "order", 1, 1)

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import IO
 
-
 from tqdm import tqdm
 
 from image_classifier import files
@@ -62,6 +61,7 @@ def _download(address: str, stream: IO[bytes], *, quiet: bool) -> str:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
+        error.close()
         return f"the server answers {error.code} {error.reason}"
     if isinstance(error, http.client.IncompleteRead):
         return f"the connection ended {error.expected} bytes early"

@@ -101,7 +101,7 @@ def _check_classes(found: dict[str, dict[str, list[Found]]], roots: dict[str, Pa
             )
         if not any(per_class.values()):
             raise UserError(f"the class folders in {roots[split]} hold no images", "put images into them")
-    if len(train) < 2:  # noqa: PLR2004
+    if len(train) < 2:
         raise UserError(
             f"{roots['train']} has only one class folder: {_joined(found['train'])}",
             "a classifier needs at least two classes",
@@ -154,8 +154,18 @@ def _listing(folder: str) -> Listing:
             visible = sorted((e for e in entries if not _ignored(e.name)), key=lambda entry: _sort_key(entry.name))
     except OSError as error:
         raise UserError(f"{shown(folder)} cannot be read: {error.strerror}", "make the folder readable") from error
-    folders = [entry for entry in visible if entry.is_dir()]
-    return Listing(folders, [entry for entry in visible if not entry.is_dir()])
+    folders, others = [], []
+    for entry in visible:
+        (folders if _is_folder(entry) else others).append(entry)
+    return Listing(folders, others)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link to itself: refused with its reason when it is looked at as a file.
+        return False
 
 
 def _ignored(name: str) -> bool:

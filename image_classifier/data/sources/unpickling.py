@@ -1,6 +1,6 @@
 """Pickles of numpy arrays, and of nothing that could run code."""
 
-import pickle  # noqa: S403 (the unpickler below admits four names)
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,9 @@ class _ArraysOnly(pickle.Unpickler):
             return np.dtype
         if (module, name) == ("_codecs", "encode"):
             return _latin1_bytes
+        if (module, name) == ("__builtin__", "bytes"):
+            # How Python 3 writes an empty byte string for Python 2.
+            return _no_bytes
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no array needs")
 
 
@@ -70,6 +73,10 @@ def _empty_array(kind: type, shape: tuple[int, ...], code: bytes) -> np.ndarray[
 
 def _array_from_buffer(buffer: bytes, dtype: np.dtype[Any], shape: tuple[int, ...], order: Any) -> Any:
     return np.frombuffer(buffer, dtype=dtype).reshape(shape, order=order)
+
+
+def _no_bytes() -> bytes:
+    return b""
 
 
 def _latin1_bytes(text: str, encoding: str) -> bytes:

@@ -109,7 +109,7 @@ def test_the_table_has_a_line_per_run_and_explains_itself():
     assert rule.count("---") == 9
     assert lines[0] == "| e/base | dddddddddddd | 1,000 | 90.00 % | 87.98 % to 91.71 % | – | – | – | baseline |"
     assert lines[1].startswith("| e/x\\|y | dddddddddddd | 1,000 | 93.00 % | 91.25 % to 94.42 % | +3.00 | +1.1")
-    assert lines[1].endswith("| 0.002 | better |")
+    assert lines[1].endswith("| 0.0021 | better |")
     assert lines[2].endswith("| – | – | – | not comparable: different test data |")
     assert "exact two-sided test at 0.05." in lines[-1]
 

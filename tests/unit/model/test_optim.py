@@ -1,6 +1,7 @@
 """Optimizers step as their definitions say, and the rate follows its course."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from image_classifier.composition import compose, flag_layer
 from image_classifier.config import Config
 from image_classifier.model import optim
 from image_classifier.model.building import build
-from image_classifier.model.muon import Muon, orthogonal
+from image_classifier.model.optim import AdamW, Muon, Sgd, orthogonal
 
 pytestmark = pytest.mark.unit
 
@@ -58,7 +59,7 @@ def test_orthogonal_keeps_the_singular_vectors():
 def test_every_parameter_is_in_one_group_of_one_optimizer(optimizer, model):
     network = build(Config(model=model, width=16 if model == "sprint" else None), 10, (32, 32, 3))
     found = optim.optimizers(config(optimizer=optimizer), network)
-    held = [id(value) for each in found for group in each.param_groups for value in group["params"]]
+    held = [id(value) for each in found for value in each.parameters]
     assert sorted(held) == sorted(id(value) for value in network.parameters() if value.requires_grad)
 
 
@@ -69,8 +70,7 @@ def test_restored_state_steps_to_the_same_bits(optimizer):
             torch.manual_seed(step)
             model(torch.randn(4, 3, 16, 16).to(memory_format=torch.channels_last)).square().mean().backward()
             for each in optimizers:
-                each.step()
-                each.zero_grad()
+                each.step(0.5)
 
     chosen = config(optimizer=optimizer, momentum=0.9)
     one, two = (build(Config(model="cnn"), 5, (16, 16, 3)) for _ in range(2))
@@ -83,7 +83,41 @@ def test_restored_state_steps_to_the_same_bits(optimizer):
     assert all(torch.equal(value, two.state_dict()[name]) for name, value in one.state_dict().items())
 
 
-def test_muon_without_a_gradient_changes_nothing():
-    weight = torch.nn.Parameter(torch.ones(2, 3))
-    Muon([weight], lr=0.1, momentum=0.9, weight_decay=0.1).step()
-    assert torch.equal(weight, torch.ones(2, 3))
+def quadratic(optimizer_of, steps=5):
+    """Where the rule leads on a fixed curve of a filter bank and a bias."""
+    generator = torch.Generator().manual_seed(0)
+    weights = [torch.nn.Parameter(torch.randn(shape, generator=generator)) for shape in ((4, 3, 3, 3), (4,))]
+    step = optimizer_of(weights)
+    for _ in range(steps):
+        sum(((weight - 1).square() * weight.exp()).sum() for weight in weights).backward()
+        step()
+    return weights
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_sgd_steps_as_torchs_class_to_the_bit(nesterov):
+    def peer(weights):
+        found = torch.optim.SGD(weights, lr=0.004, momentum=0.8, weight_decay=0.01, nesterov=nesterov, foreach=False)
+        return lambda: (found.step(), found.zero_grad())
+
+    ours = quadratic(lambda weights: partial(Sgd(weights, 0.008, 0.8, 0.01, nesterov=nesterov).step, 0.5))
+    assert all(torch.equal(one, two) for one, two in zip(ours, quadratic(peer), strict=True))
+
+
+def test_adamw_steps_as_torchs_class_to_the_bit():
+    def peer(weights):
+        found = torch.optim.AdamW(weights, lr=0.004, betas=(0.8, 0.999), weight_decay=0.01, foreach=False)
+        return lambda: (found.step(), found.zero_grad())
+
+    ours = quadratic(lambda weights: partial(AdamW(weights, 0.008, 0.8, 0.01).step, 0.5))
+    assert all(torch.equal(one, two) for one, two in zip(ours, quadratic(peer), strict=True))
+
+
+def test_muon_moves_every_direction_of_a_filter_bank_alike():
+    weight = torch.nn.Parameter(torch.zeros(4, 2, 3, 3))
+    gradient = torch.diag(torch.tensor([8.0, 4.0, 2.0, 1.0])) @ torch.linalg.qr(torch.randn(18, 4))[0].T
+    weight.grad = gradient.reshape(weight.shape)
+    Muon([weight], 0.1, 0.5, 0.0).step(1.0)
+    values = torch.linalg.svdvals(weight.detach().flatten(1))
+    assert values.max() / values.min() < 2
+    assert (weight.detach().flatten(1) * gradient).sum() < 0

@@ -1,5 +1,6 @@
 """`confusion_matrix.png` shows the counts, and stays readable with many classes."""
 
+import itertools
 import warnings
 
 import numpy as np
@@ -19,7 +20,7 @@ def drawn(*arguments):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         figure = plot.confusion_figure(*arguments)
-        assert plot.png(figure)
+        figure.draw_without_rendering()
     return figure
 
 
@@ -81,9 +82,9 @@ def test_labels_are_thinned_and_never_overlap(classes):
         shown = axes.get_xticklabels()
         assert min(classes, 17) <= len(shown) <= 34
         boxes = [text.get_window_extent() for text in shown]
-        assert all(left.x1 <= right.x0 for left, right in zip(boxes, boxes[1:], strict=False))
+        assert all(left.x1 <= right.x0 for left, right in itertools.pairwise(boxes))
     boxes = [text.get_window_extent() for text in figure.axes[0].get_yticklabels()]
-    assert all(upper.y0 >= lower.y1 for upper, lower in zip(boxes, boxes[1:], strict=False))
+    assert all(upper.y0 >= lower.y1 for upper, lower in itertools.pairwise(boxes))
 
 
 def test_a_thinned_label_names_the_class_of_its_row():

@@ -1,0 +1,137 @@
+"""Everything about a run that is settled, and can be refused, before anything is written."""
+
+import dataclasses
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from image_classifier import runs, runtime
+from image_classifier.composition import Layer
+from image_classifier.config import FIELDS, PUBLISHED_WEIGHTS, Config
+from image_classifier.data.preparing import prepare
+from image_classifier.data.store import Store
+from image_classifier.errors import UserError
+from image_classifier.model import artifact, building, pretrained
+from image_classifier.runs import Run
+from image_classifier.runtime import Runtime
+from image_classifier.stages import examples, settings
+
+logger = logging.getLogger(__name__)
+
+_PUBLISHED_SIDE = 96  # below, published weights see far less than the 224 pixels they were trained on
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that is settled before the first step."""
+
+    settled: settings.Settled
+    store: Store
+    place: Runtime
+    model: nn.Module
+    card: Mapping[str, Any]
+
+    @property
+    def config(self) -> Config:
+        """The settings."""
+        return self.settled.composition.config
+
+
+def plan(layers: Sequence[Layer], experiments_folder: Path, cache_folder: Path, earlier: Run | None) -> Plan:
+    """The plan for a new run, or for going on with an earlier one; every refusal comes from here."""
+    settled = (
+        _continued(layers, experiments_folder, earlier) if earlier else settings.settle(layers, experiments_folder)
+    )
+    config = settled.composition.config
+    store = prepare(
+        settled.dataset_folder,
+        image_size=config.image_size,
+        split_seed=config.split_seed,
+        cache_folder=cache_folder,
+    )
+    place = _place(config, earlier)
+    runtime.activate(place)
+    _refuse_too_few(store, config)
+    model = building.build(config, len(store.classes), store.shape)
+    parent = _parent(config, experiments_folder)
+    if parent:
+        pretrained.start_from(model, parent, store.classes, str(config.pretrained_model))
+    if config.freeze_backbone:
+        building.freeze_backbone(model)
+    card = _card(config, store, place, parent)
+    if earlier:
+        _compare_cards(earlier.card, card, earlier.name)
+    return Plan(settled, store, place, model.to(place.torch_device), card)
+
+
+def _refuse_too_few(store: Store, config: Config) -> None:
+    learn, _, _ = examples.rows(store, config)
+    counts = {"train": len(learn), "test": len(store.splits["test"].labels)}
+    for split, least in (("train", 2), ("test", 1)):
+        if counts[split] < least:
+            raise UserError(f"{counts[split]} images to {split} with", "add images, or lower --val_fraction")
+
+
+def _continued(layers: Sequence[Layer], experiments_folder: Path, earlier: Run) -> settings.Settled:
+    """The settings the run began with; other ones now would make it another run."""
+    begun = dataclasses.asdict(earlier.config)
+    stored = Layer(runs.RECORD, {**begun, "dataset_folder": earlier.record["dataset_folder"]})
+    settled = settings.settle([stored, *layers], experiments_folder)
+    now = settled.composition.config
+    for name, about in FIELDS.items():
+        if about.metadata["numeric"] and getattr(now, name) != begun[name]:
+            raise UserError(
+                f"{earlier.name} was begun with {name} {begun[name]} and cannot go on with {getattr(now, name)}",
+                "leave the setting out, or train a new run",
+            )
+    return settled
+
+
+def _place(config: Config, earlier: Run | None) -> Runtime:
+    """Where to compute: for an unfinished run as it began, so that the numbers stay the same."""
+    if earlier is None:
+        return runtime.resolve(config)
+    before = earlier.card["runtime"]
+    names = {"device": before["device"], "precision": before["precision"], "num_threads": str(before["num_threads"])}
+    return runtime.resolve(dataclasses.replace(config, **names))
+
+
+def _parent(config: Config, experiments_folder: Path) -> artifact.Artifact | None:
+    if config.pretrained_model is None:
+        return None
+    if config.pretrained_model == PUBLISHED_WEIGHTS:
+        from image_classifier.model import published  # noqa: PLC0415  (torchvision takes a second to import)
+
+        if config.image_size is None or config.image_size < _PUBLISHED_SIDE:
+            logger.warning("published weights were trained at 224 pixels: --image_size 224 may do much better")
+        return published.weights(str(config.model))
+    return artifact.load(experiments_folder / config.pretrained_model)
+
+
+def _card(config: Config, store: Store, place: Runtime, parent: artifact.Artifact | None) -> dict[str, Any]:
+    """What can change a number, and nothing else; what `auto` and a path stood for is recorded in their stead."""
+    resolved = ("device", "precision", "num_threads", "pretrained_model")
+    return {
+        "format": 1,
+        "settings": {name: value for name, value in config.numeric().items() if name not in resolved},
+        "classes": list(store.classes),
+        "input": {"shape": list(store.shape), "mean": list(store.mean), "std": list(store.std)},
+        "dataset_digest": store.digest,
+        "runtime": place.as_dict(),
+        "versions": runtime.versions(),
+        "parent_sha256": parent.sha256 if parent else None,
+    }
+
+
+def _compare_cards(before: Mapping[str, Any], now: Mapping[str, Any], name: str) -> None:
+    if before["dataset_digest"] != now["dataset_digest"]:
+        raise UserError(f"the data has changed since {name} began", "restore it, or train a new run")
+    if before["parent_sha256"] != now["parent_sha256"]:
+        raise UserError(f"the pretrained model has changed since {name} began", "restore it, or train a new run")
+    for part in ("runtime", "versions"):
+        if before[part] != now[part]:
+            logger.warning("%s differ since %s began: it goes on, but not to the same bits", part, name)

@@ -1,0 +1,151 @@
+"""Tests of opening a store: whatever was done to its files is found and named."""
+
+import json
+
+import numpy as np
+import pytest
+
+from image_classifier import files
+from image_classifier.data.store import content_digest, open_store
+from image_classifier.errors import UserError
+
+
+@pytest.fixture
+def store(pets, prepared):
+    opened = prepared(pets)
+    for path in opened.folder.iterdir():
+        path.chmod(0o644)
+    return opened
+
+
+def refusal(store):
+    with pytest.raises(UserError) as caught:
+        open_store(store.folder)
+    assert f"remove {store.folder}" in caught.value.hint
+    return caught.value.what
+
+
+def rewrite(store, change, *, signed=True):
+    """Change the index; with a digest that fits, as somebody would who edits it on purpose."""
+    index = json.loads((store.folder / "store.json").read_text())
+    change(index)
+    if signed:
+        index["digest"] = content_digest(index)
+    (store.folder / "store.json").write_text(json.dumps(index))
+
+
+def replace_array(store, name, array):
+    np.save(store.folder / name, array)
+    path = store.folder / name
+    entry = {"sha256": files.digest_file(path), "size": path.stat().st_size}
+    rewrite(store, lambda index: index["files"].update({name: entry}))
+
+
+def test_an_untouched_store_opens_mapped_and_cannot_be_written(store):
+    split = open_store(store.folder).splits["train"]
+    assert isinstance(split.inputs, np.memmap)
+    for array in (split.inputs, split.labels):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+
+
+@pytest.mark.parametrize("name", ["train_inputs.npy", "train_labels.npy", "test_inputs.npy", "test_labels.npy"])
+def test_a_flipped_bit_is_found(store, name):
+    content = bytearray((store.folder / name).read_bytes())
+    content[-1] ^= 1
+    (store.folder / name).write_bytes(content)
+    assert f"{name} is not what was written" in refusal(store)
+
+
+def test_a_file_that_is_cut_short_is_found_before_it_is_mapped(store):
+    path = store.folder / "train_inputs.npy"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert "train_inputs.npy has" in refusal(store)
+
+
+def test_a_missing_file_is_named(store):
+    (store.folder / "test_labels.npy").unlink()
+    assert "test_labels.npy cannot be read: No such file" in refusal(store)
+
+
+@pytest.mark.parametrize("label", [-1, 2])
+def test_labels_out_of_range_are_refused(store, label):
+    replace_array(store, "train_labels.npy", np.full(17, label, dtype=np.int64))
+    assert "labels that are no class's number" in refusal(store)
+
+
+def test_pixels_of_another_type_or_shape_are_refused(store):
+    replace_array(store, "train_inputs.npy", np.zeros((17, 8, 8, 3), dtype=np.float32))
+    assert "type float32" in refusal(store)
+    replace_array(store, "train_inputs.npy", np.zeros((17, 8, 9, 3), dtype=np.uint8))
+    assert "shape (17, 8, 9, 3)" in refusal(store)
+
+
+def test_an_array_of_pickled_objects_is_not_loaded(store):
+    replace_array(store, "train_inputs.npy", np.array([{}], dtype=object))
+    assert "train_inputs.npy" in refusal(store)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda index: index.pop("shape"),
+        lambda index: index.update(shape=[8, 8]),
+        lambda index: index.update(shape="888"),
+        lambda index: index.update(mean=[0.5]),
+        lambda index: index.update(mean=[0.5, 0.5, "x"]),
+        lambda index: index.update(std=[0, 0.5, 0.5]),
+        lambda index: index.update(classes=["cat"]),
+        lambda index: index.update(classes=None),
+        lambda index: index.update(duplicates="many"),
+        lambda index: index["files"].pop("test_inputs.npy"),
+        lambda index: index["files"].update({"../../etc/passwd": {"sha256": "", "size": 0}}),
+        lambda index: index["manifest"]["files"].update(train=["one"]),
+        lambda index: index.pop("manifest"),
+    ],
+)
+def test_an_index_that_is_not_as_it_was_written_is_refused(store, change):
+    def both(index):
+        index["digest"] = content_digest(index)
+        change(index)
+
+    rewrite(store, both, signed=False)
+    assert "store.json is not as it was written" in refusal(store)
+
+
+def test_a_digest_that_does_not_fit_is_refused(store):
+    rewrite(store, lambda index: index["classes"].reverse(), signed=False)
+    assert "(digest)" in refusal(store)
+
+
+@pytest.mark.parametrize("text", ["[]", "null", '"store"', "{}"])
+def test_an_index_of_another_kind_is_refused(store, text):
+    (store.folder / "store.json").write_text(text)
+    assert "store.json is not as it was written" in refusal(store)
+
+
+def test_an_index_that_is_no_json_is_refused(store):
+    (store.folder / "store.json").write_text("{")
+    with pytest.raises(UserError, match=r"store\.json is not valid JSON"):
+        open_store(store.folder)
+
+
+def test_another_format_is_refused_by_its_number(store):
+    rewrite(store, lambda index: index.update(format=99))
+    assert "has format 99; this version reads format 1" in refusal(store)
+
+
+def test_the_digest_depends_on_what_can_change_a_number_and_on_nothing_else(store):
+    index = json.loads((store.folder / "store.json").read_text())
+    assert content_digest(index) == store.digest
+    unimportant = index | {"duplicates": 5, "image_size": 8, "manifest": None, "digest": ""}
+    assert content_digest(unimportant) == store.digest
+    for name, value in {"classes": ["a", "b"], "shape": [1, 1, 1], "mean": [0, 0, 0], "std": [1, 1, 1]}.items():
+        assert content_digest(index | {name: value}) != store.digest
+
+
+def test_a_store_that_replaces_one_in_use_does_not_change_it(store):
+    inputs = open_store(store.folder).splits["train"].inputs
+    before = np.array(inputs)
+    files.write_bytes(store.folder / "train_inputs.npy", b"something else")
+    assert np.array_equal(inputs, before)

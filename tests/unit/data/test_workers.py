@@ -1,0 +1,127 @@
+"""Tests of the decoding processes: same result, prompt end, no orphan."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from image_classifier.data import workers as room
+from image_classifier.data.inputs import new_array
+from image_classifier.errors import UserError
+
+
+@pytest.fixture
+def processes(monkeypatch):
+    """Two worker processes however little there is to do."""
+    monkeypatch.setattr(room, "SMALL_BYTES", 0)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+
+
+@pytest.fixture
+def chunks(tmp_path, picture):
+    """Three images in one chunk each, and the array that they belong into."""
+    truth = [picture(tmp_path / "images" / f"{number}.jpg") for number in range(3)]
+    array = new_array(tmp_path / "x.npy", (3, 8, 8, 3), np.uint8)
+    paths = [str(tmp_path / "images" / f"{number}.jpg") for number in range(3)]
+    return [{"array": str(tmp_path / "x.npy"), "row": row, "paths": [paths[row]], "size": 0} for row in range(3)], (
+        np.stack(truth),
+        array,
+    )
+
+
+def test_processes_write_what_pillow_reads(chunks, processes):
+    questions, (truth, array) = chunks
+    answers = list(room.replies(questions, 1000))
+    assert sorted(answer["count"] for answer in answers) == [1, 1, 1]
+    assert np.array_equal(array, truth)
+
+
+def test_processes_and_this_process_make_the_same_store(pets, prepared, tmp_path, monkeypatch):
+    alone = prepared(pets)
+    monkeypatch.setattr(room, "SMALL_BYTES", 0)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    assert prepared(pets, cache_folder=tmp_path / "other").digest == alone.digest
+
+
+def test_a_broken_file_with_an_odd_name_comes_back_from_a_process(chunks, processes, tmp_path):
+    questions, _ = chunks
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/\xff\n.jpg")
+    Path(name).write_bytes(b"x")
+    questions[1]["paths"] = [name]
+    failures = [failure for answer in room.replies(questions, 1000) for failure in answer["failures"]]
+    assert [path for path, _ in failures] == [name]
+
+
+def test_a_process_that_dies_is_an_error_that_names_the_files(chunks, processes, monkeypatch):
+    questions, _ = chunks
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(UserError, match=r"ended \(exit status 1\) between .*\.jpg"):
+        list(room.replies(questions, 1000))
+
+
+def test_leaving_early_ends_the_processes(chunks, processes):
+    questions, _ = chunks
+    answers = room.replies(questions, 1000)
+    next(answers)
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    assert len(children.read_text().split()) == 2
+    answers.close()
+    assert children.read_text().split() == []
+
+
+PREPARE = """
+import sys
+from pathlib import Path
+from image_classifier.data import workers
+from image_classifier.data.preparing import prepare
+workers.SMALL_BYTES = 0
+prepare(sys.argv[1], image_size=900, split_seed=0, cache_folder=Path(sys.argv[2]), quiet=True)
+"""
+
+
+def running(text):
+    """The processes whose command line holds the text."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = path.read_bytes()
+        except OSError:
+            continue
+        if text in command:
+            found.append(int(path.parent.name))
+    return found
+
+
+def wait_until(condition):
+    for _ in range(1000):
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_process_leaves_no_store_and_no_orphan(tmp_path, picture, prepared, how):
+    for name in ("a", "b"):
+        for number in range(40):
+            picture(tmp_path / "big" / name / f"{number}.png", 300, 300)
+    root = Path(__file__).resolve().parents[3]
+    program = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(PREPARE), str(tmp_path / "big"), str(tmp_path / "cache")],
+        env=os.environ | {"PYTHONPATH": str(root)},
+        stderr=subprocess.DEVNULL,
+    )
+    children = Path(f"/proc/{program.pid}/task/{program.pid}/children")
+    assert wait_until(lambda: len(children.read_text().split()) == min(2, len(os.sched_getaffinity(0))))
+    workers = [int(child) for child in children.read_text().split()]
+    program.send_signal(how)
+    assert program.wait(10) != 0
+    assert wait_until(lambda: not any(pid in running(b"image_classifier.data.decoding") for pid in workers))
+    assert not [entry for entry in (tmp_path / "cache").iterdir() if not entry.name.startswith(".")]
+    assert len(prepared(tmp_path / "big", image_size=4).splits["train"].labels) == 68
