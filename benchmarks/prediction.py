@@ -45,7 +45,7 @@ def main() -> None:
                 model(batch)
 
     def whole() -> None:
-        classify(run, [Path(image.path) for image in images])
+        classify(run, image_files([arguments.folder]))
 
     bare()
     rates: dict[str, list[float]] = {"bare": [], "predict": []}

@@ -109,7 +109,11 @@ class Config:
     translate: int | None = setting(None, "shift images by up to so many pixels", low=0, high=64, recipe=True)
     cutout: int | None = setting(None, "side of a square that is blanked, 0 for none", low=0, high=512, recipe=True)
     start_size: float | None = setting(
-        None, "image side at first, as a share of the full one; full in the last fifth", low=0.25, high=1, recipe=True
+        None,
+        "image side in the first third of the epochs, as a share of the full side of the last third",
+        low=0.25,
+        high=1,
+        recipe=True,
     )
     pretrained_model: str | None = setting(
         None,

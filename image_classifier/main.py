@@ -56,6 +56,8 @@ def trainer(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(program: str, argv: list[str]) -> int:
+    # OpenMP's threads otherwise spin while they wait, and one busy neighbour makes a step several times longer.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter())
     logging.basicConfig(handlers=[handler])

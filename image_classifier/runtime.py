@@ -99,6 +99,7 @@ def activate(runtime: Runtime) -> None:
     torch.set_num_threads(runtime.num_threads)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS repeats its sums only with a fixed workspace
     torch.set_deterministic_debug_mode("error")  # as use_deterministic_algorithms, which imports the compiler too
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # nothing here reads any
     torch.backends.cudnn.benchmark = False
     torch.set_float32_matmul_precision("highest")
     keep_freed_memory()

@@ -63,7 +63,7 @@ def _write_pixels(folder: Path, images: dict[str, Pixels], image_size: int | Non
             array[:] = pixels
         else:
             for row, image in enumerate(pixels):
-                array[row] = fitted(Image.fromarray(image.squeeze()), height).reshape(array.shape[1:])
+                array[row] = fitted(Image.fromarray(image.squeeze(-1) if channels == 1 else image), height)
     return (height, width, channels)
 
 

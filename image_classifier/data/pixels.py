@@ -1,5 +1,8 @@
 """One image file to upright 8-bit RGB, whatever it was: the table in docs/data.md in code."""
 
+import io
+import os
+
 import numpy as np
 from PIL import Image, ImageOps
 
@@ -8,6 +11,7 @@ from image_classifier.data.examples import Pixels
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 # A quarter of a gigabyte as RGB: where Pillow starts to warn of a decompression bomb.
 MAX_PIXELS = 89_478_485
+MAX_BYTES = 1 << 30
 _ORIENTED_BY = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}
 _SIXTEEN_BITS = 0xFFFF
 
@@ -18,11 +22,15 @@ class RefusedError(Exception):
 
 def read_rgb(path: str) -> Image.Image:
     """The file's first frame, fully decoded, upright, 8-bit RGB."""
-    with open(path, "rb") as stream:  # noqa: PTH123 (a Path costs more than the read)
-        image: Image.Image = Image.open(stream, formats=FORMATS)
-        if image.width * image.height > MAX_PIXELS:
-            raise RefusedError(f"{image.width} x {image.height} pixels are more than the limit of {MAX_PIXELS}")
-        image.load()
+    # Read at once and without a buffer of its own: a seventh of the time of a small file (docs/decisions/0003-data.md).
+    with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 (a Path costs more than the read)
+        if os.fstat(stream.fileno()).st_size > MAX_BYTES:
+            raise RefusedError(f"the file is larger than the limit of {MAX_BYTES} bytes")
+        content = io.BytesIO(stream.read())
+    image: Image.Image = Image.open(content, formats=FORMATS)
+    if image.width * image.height > MAX_PIXELS:
+        raise RefusedError(f"{image.width} x {image.height} pixels are more than the limit of {MAX_PIXELS}")
+    image.load()
     if image.mode != "RGB" or image.format != "JPEG" or _ORIENTED_BY & image.info.keys():
         ImageOps.exif_transpose(image, in_place=True)
         image = _eight_bit_rgb(image)
@@ -52,6 +60,13 @@ def _scaled(image: Image.Image) -> Image.Image:
     return Image.fromarray(gray)
 
 
+def pixels_of(image: Image.Image) -> Pixels:
+    """The pixels (H, W, C) of an 8-bit image."""
+    # A copy of the bytes takes half the time of Pillow's array interface.
+    flat = np.frombuffer(image.tobytes(), dtype=np.uint8)
+    return flat.reshape(image.height, image.width, len(image.getbands()))
+
+
 def fitted(image: Image.Image, size: int) -> Pixels:
     """The central square, resampled to `size`; antialiased bilinear, which never leaves the range of its input."""
     if image.size != (size, size):
@@ -59,4 +74,4 @@ def fitted(image: Image.Image, size: int) -> Pixels:
         left, top = (image.width - side) / 2, (image.height - side) / 2
         box = (left, top, left + side, top + side)
         image = image.resize((size, size), Image.Resampling.BILINEAR, box=box)
-    return np.asarray(image)
+    return pixels_of(image)

@@ -1,6 +1,7 @@
 """Images to be classified: any paths, at the size and with the channels a model was trained on."""
 
 import os
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from image_classifier import files
 from image_classifier.data.decoding import NATIVE
-from image_classifier.data.examples import ImageFile, Pixels
+from image_classifier.data.examples import ImageFile, Pixels, shown
 from image_classifier.data.inputs import Shape, write_files
 from image_classifier.data.store import array_name
 from image_classifier.errors import UserError
@@ -18,19 +19,32 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow
 
 def image_files(paths: Sequence[Path]) -> list[ImageFile]:
     """The named files, and every file below the named folders in sorted order, hidden ones left out."""
-    found = [file for path in paths for file in (_below(path) if path.is_dir() else [path])]
-    missing = [str(path) for path in found if not path.is_file()]
+    found = [name for path in paths for name in (_below(path) if path.is_dir() else [str(path)])]
+    images, missing = [], []
+    for name in found:
+        try:
+            about = os.stat(name)  # noqa: PTH116 (a Path for each of many files costs more than the call)
+        except OSError:
+            missing.append(name)
+            continue
+        if stat.S_ISREG(about.st_mode):
+            images.append(ImageFile(name, about.st_size))
+        else:
+            missing.append(name)
     if missing:
-        raise UserError(f"no such image: {', '.join(missing[:8])}", "PATH is an image file or a folder of images")
-    if not found:
-        raise UserError(f"no images in {', '.join(map(str, paths))}", "PATH is an image file or a folder of images")
-    return [ImageFile(str(path), path.stat().st_size) for path in found]
+        raise UserError(f"no such image: {', '.join(map(shown, missing[:8]))}", _HINT)
+    if not images:
+        raise UserError(f"no images in {', '.join(shown(str(path)) for path in paths)}", _HINT)
+    return images
 
 
-def _below(folder: Path) -> Iterator[Path]:
+_HINT = "PATH is an image file or a folder of images"
+
+
+def _below(folder: Path) -> Iterator[str]:
     for where, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if name[0] != ".")
-        yield from (Path(where) / name for name in sorted(names) if name[0] != ".")
+        yield from (f"{where}/{name}" for name in sorted(names) if name[0] != ".")
 
 
 def read_images(images: Sequence[ImageFile], shape: Shape) -> Pixels:

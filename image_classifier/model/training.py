@@ -1,5 +1,6 @@
 """The training loop: it computes and yields; whoever drives it draws, saves and stops."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -137,10 +138,11 @@ class Training:
 
 
 def size_share(config: Config, epoch: int) -> float:
-    """The side of the training images as a share of the full side: three fifths of the run small, one between."""
-    progress = (epoch + 1) / int(config.num_epochs or 1)
-    start = float(config.start_size or 1)
-    return start if progress <= 0.6 else (1 + start) / 2 if progress <= 0.8 else 1.0
+    """The side of the training images as a share of the full side: a third of the run small, a third between."""
+    epochs, start = int(config.num_epochs or 1), float(config.start_size or 1)
+    if epoch < epochs // 3:
+        return start
+    return 1.0 if epoch >= epochs - math.ceil(epochs / 3) else (1 + start) / 2
 
 
 def _shrunk(images: Tensor, share: float) -> Tensor:

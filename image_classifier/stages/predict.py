@@ -6,7 +6,6 @@ import io
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +13,7 @@ import numpy.typing as npt
 from image_classifier import files, runs, runtime
 from image_classifier.config import Config
 from image_classifier.data.batches import Batches
-from image_classifier.data.examples import shown
+from image_classifier.data.examples import ImageFile, shown
 from image_classifier.data.reading import image_files, read_images
 from image_classifier.data.store import Split
 from image_classifier.errors import UserError
@@ -37,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
     asked = runs.find(arguments.run, arguments.experiments_folder)
     images = image_files(arguments.paths)
     paths = [shown(image.path) for image in images]
-    shares = classify(asked, [Path(image.path) for image in images], arguments.batch_size)
+    shares = classify(asked, images, arguments.batch_size)
     write = _jsonl if output and output.suffix == ".jsonl" else _csv
     text = write(paths, shares, asked.classes)
     if output:
@@ -47,13 +46,12 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def classify(asked: Run, paths: Sequence[Path], batch_size: int = 256) -> npt.NDArray[np.float32]:
+def classify(asked: Run, images: Sequence[ImageFile], batch_size: int = 256) -> npt.NDArray[np.float32]:
     """The probabilities of every class (columns) for every image (rows)."""
     card = asked.card
     place = runtime.resolve(Config(precision=card["runtime"]["precision"]))
     runtime.activate(place)
     model = asked.model(place.torch_device)
-    images = image_files(paths)
     height, width, channels = card["input"]["shape"]
     parts = []
     for start in range(0, len(images), _AT_ONCE):

@@ -154,7 +154,8 @@ def _listing(folder: str) -> Listing:
             visible = sorted((e for e in entries if not _ignored(e.name)), key=lambda entry: _sort_key(entry.name))
     except OSError as error:
         raise UserError(f"{shown(folder)} cannot be read: {error.strerror}", "make the folder readable") from error
-    folders, others = [], []
+    folders: list[os.DirEntry[str]] = []
+    others: list[os.DirEntry[str]] = []
     for entry in visible:
         (folders if _is_folder(entry) else others).append(entry)
     return Listing(folders, others)

@@ -92,6 +92,12 @@ def test_the_calibration_error_is_that_of_a_plain_loop(given):
     assert metrics.measure(given, CLASSES)["ece"] == pytest.approx(total, abs=1e-12)
 
 
+def test_a_confidence_on_the_edge_of_two_bins_belongs_to_the_lower_one():
+    # 9/15 right and 0.62 wrong: gaps 0.4 and 0.62 in two bins; in one bin they would nearly cancel out.
+    edge = Predictions(np.array([0, 1]), np.array([[9 / 15, 6 / 15], [0.62, 0.38]]))
+    assert metrics.measure(edge, ["a", "b"])["ece"] == pytest.approx((0.4 + 0.62) / 2)
+
+
 def test_a_confidence_of_one_that_is_always_right_is_perfectly_calibrated():
     perfect = Predictions(np.array([0, 1]), np.eye(2, dtype=np.float32))
     measured = metrics.measure(perfect, ["a", "b"])

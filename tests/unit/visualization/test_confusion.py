@@ -16,21 +16,13 @@ def counts(classes, seed=0):
     return np.diag(generator.integers(5, 90, classes)) + generator.integers(0, 3, (classes, classes))
 
 
-def drawn(*arguments):
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        figure = plot.confusion_figure(*arguments)
-        figure.draw_without_rendering()
-    return figure
-
-
 def written(axes):
     return {(int(text.get_position()[1]), int(text.get_position()[0])): text.get_text() for text in axes.texts}
 
 
 def test_validation_and_test_stand_side_by_side_with_their_totals():
     val, test = np.array([[8, 2], [1, 9]]), np.array([[800, 200], [0, 1000]])
-    figure = drawn(val, test, ["cat", "dog"])
+    figure = plot.confusion_figure(val, test, ["cat", "dog"])
     assert [axes.get_title(loc="left") for axes in figure.axes[:2]] == [
         "Validation: 17 of 20 right",
         "Test: 1,800 of 2,000 right",
@@ -40,44 +32,46 @@ def test_validation_and_test_stand_side_by_side_with_their_totals():
 
 
 def test_rows_are_truth_and_columns_are_predictions():
-    figure = drawn(None, np.array([[0, 7], [0, 3]]), ["cat", "dog"])
+    figure = plot.confusion_figure(None, np.array([[0, 7], [0, 3]]), ["cat", "dog"])
     assert written(figure.axes[0]) == {(0, 1): "7", (1, 1): "3"}
     assert (figure.axes[0].get_ylabel(), figure.axes[0].get_xlabel()) == ("true class", "predicted class")
     assert figure.axes[0].get_ylim() == (1.5, -0.5)  # the first class on top
 
 
 def test_colours_are_shares_of_the_true_class():
-    figure = drawn(None, np.array([[1, 3], [500, 500]]), ["cat", "dog"])
+    figure = plot.confusion_figure(None, np.array([[1, 3], [500, 500]]), ["cat", "dog"])
     np.testing.assert_allclose(figure.axes[0].images[0].get_array(), [[0.25, 0.75], [0.5, 0.5]])
     assert figure.axes[0].images[0].get_clim() == (0, 1)
 
 
 def test_a_run_without_validation_shows_the_test_split_alone():
-    titles = [axes.get_title(loc="left") for axes in drawn(None, counts(3), list("abc")).axes]
+    titles = [axes.get_title(loc="left") for axes in plot.confusion_figure(None, counts(3), list("abc")).axes]
     assert [title for title in titles if title] == [f"Test: {np.trace(counts(3))} of {counts(3).sum()} right"]
 
 
 def test_a_class_without_examples_is_masked_and_says_so():
     matrix = counts(4)
     matrix[2] = 0
-    axes = drawn(None, matrix, list("abcd")).axes[0]
+    axes = plot.confusion_figure(None, matrix, list("abcd")).axes[0]
     assert axes.images[0].get_array().mask.tolist() == [[row == 2] * 4 for row in range(4)]
     assert [text.get_text() for text in axes.texts].count("no examples") == 1
 
 
 def test_a_split_without_examples_is_drawn():
-    drawn(np.zeros((3, 3), int), np.zeros((3, 3), int), list("abc"))
+    assert plot.png(plot.confusion_figure(np.zeros((3, 3), int), np.zeros((3, 3), int), list("abc")))
 
 
-@pytest.mark.parametrize(("classes", "cells_written"), [(2, True), (20, True), (21, False), (100, False)])
+@pytest.mark.parametrize(("classes", "cells_written"), [(20, True), (21, False)])
 def test_counts_are_written_only_where_they_fit(classes, cells_written):
-    figure = drawn(counts(classes), counts(classes, 1), [str(index) for index in range(classes)])
+    figure = plot.confusion_figure(counts(classes), counts(classes, 1), [str(index) for index in range(classes)])
     assert bool(figure.axes[0].texts) is cells_written
 
 
-@pytest.mark.parametrize("classes", [2, 10, 34, 35, 100, 1000])
+@pytest.mark.parametrize("classes", [2, 34, 35, 1000])
 def test_labels_are_thinned_and_never_overlap(classes):
-    figure = drawn(counts(classes), counts(classes, 1), [f"a long class name {index}" for index in range(classes)])
+    names = [f"a long class name {index}" for index in range(classes)]
+    figure = plot.confusion_figure(counts(classes), counts(classes, 1), names)
+    figure.draw_without_rendering()
     for axes in figure.axes[:2]:
         shown = axes.get_xticklabels()
         assert min(classes, 17) <= len(shown) <= 34
@@ -88,11 +82,14 @@ def test_labels_are_thinned_and_never_overlap(classes):
 
 
 def test_a_thinned_label_names_the_class_of_its_row():
-    axes = drawn(None, counts(100), [f"class {index}" for index in range(100)]).axes[0]
+    axes = plot.confusion_figure(None, counts(100), [f"class {index}" for index in range(100)]).axes[0]
     for position, text in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True):
         assert text.get_text() == f"class {round(position)}"
 
 
 def test_odd_class_names_are_drawn_without_a_warning():
-    axes = drawn(None, counts(4), ["$x_1$", "猫", "a" * 200, ""]).axes[0]
-    assert [text.get_text() for text in axes.get_yticklabels()][:2] == ["$x_1$", "#1 □"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        figure = plot.confusion_figure(None, counts(4), ["$x_1$", "猫", "a" * 200, ""])
+        plot.png(figure)
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()][:2] == ["$x_1$", "#1 □"]

@@ -1,0 +1,48 @@
+"""The recipes reach what the README says of them, on real data."""
+
+import os
+import subprocess
+import sys
+import tarfile
+
+import pytest
+
+from image_classifier import load_run
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(scope="session")
+def cifar(repository, tmp_path_factory):
+    """CIFAR-10 as 60,000 JPEGs in train/ and test/, from the folder of shared data beside the repository."""
+    archive = repository.parent / "shared" / "data" / "cifar10-jpeg.tar.xz"
+    if not archive.exists():
+        pytest.skip(f"there is no {archive.name} in ../shared/data")
+    folder = tmp_path_factory.mktemp("cifar")
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder, filter="data")
+    return folder
+
+
+def trained(folder, data, *arguments):
+    names = ("--experiment_name", "recipes", "--run_name", "run", "--dataset_folder", data)
+    command = [sys.executable, "-m", "image_classifier.main", *map(str, (*names, *arguments))]
+    environment = os.environ | {"XDG_CACHE_HOME": str(folder.parent / "cache")}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return load_run(folder / "experiments" / "recipes" / "run").metrics()
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_cnn_recognises_98_of_100_digits(tmp_path, seed):
+    assert trained(tmp_path, "digits", "--model", "cnn", "--seed", seed)["accuracy"] >= 0.98
+
+
+def test_the_default_network_recognises_86_of_100_images_of_cifar(tmp_path, cifar):
+    report = trained(tmp_path, cifar)
+    assert report["n"] == 10_000
+    assert report["accuracy"] >= 0.86
+
+
+def test_net_is_as_good_as_in_the_notebook_it_comes_from(tmp_path, cifar):
+    assert abs(trained(tmp_path, cifar, "--model", "net")["accuracy"] - 0.54) <= 0.03

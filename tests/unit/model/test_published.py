@@ -1,0 +1,69 @@
+"""Published weights: from the cache folder if their digest is what their name promises, else not at all."""
+
+import io
+
+import pytest
+import torch
+import torchvision
+
+from image_classifier.config import Config
+from image_classifier.errors import UserError
+from image_classifier.files import digest_bytes
+from image_classifier.model import published
+from image_classifier.model.building import build
+from image_classifier.model.pretrained import start_from
+
+pytestmark = pytest.mark.unit
+
+NAME = "shufflenet_v2_x0_5"
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def generated(seed=0):
+    torch.manual_seed(seed)
+    stream = io.BytesIO()
+    model = torchvision.models.get_model(NAME, weights=None)
+    torch.save(model.state_dict(), stream)
+    return model, stream.getvalue()
+
+
+def test_weights_in_the_cache_whose_digest_fits_their_name_are_used(cache):
+    model, data = generated()
+    (cache / f"{NAME}-{digest_bytes(data)[:8]}.pth").write_bytes(data)
+    found = published.weights(NAME)
+    network = build(Config(model=NAME), 7, (32, 32, 3))
+    start_from(network, found, list("abcdefg"), "torchvision")
+    theirs, ours = model.state_dict(), network.body.state_dict()
+    assert all(torch.equal(theirs[name], ours[name]) for name in theirs if not name.startswith("fc."))
+    assert ours["fc.weight"].shape == (7, 1024)
+
+
+@pytest.mark.parametrize("name", [f"{NAME}-00000000.pth", "official"])
+def test_weights_whose_digest_differs_from_their_name_are_refused(cache, name):
+    official = published._url(NAME).rsplit("/", 1)[1]
+    (cache / (official if name == "official" else name)).write_bytes(generated()[1])
+    with pytest.raises(UserError, match="its name promises") as caught:
+        published.weights(NAME)
+    assert "remove the file" in caught.value.hint
+
+
+def test_without_a_network_the_error_says_where_to_put_which_file(cache, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "HTTPS_PROXY", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    with pytest.raises(UserError, match="could not be downloaded") as caught:
+        published.weights(NAME)
+    assert str(cache) in caught.value.hint
+    assert published._url(NAME) in caught.value.hint
+    assert list(cache.iterdir()) == []
+
+
+def test_every_published_network_has_weights_with_a_digest_in_their_name():
+    for name in ("resnet18", "convnext_tiny", "vit_b_16", "efficientnet_b0", "swin_t"):
+        assert len(published._prefix(published._url(name).rsplit("/", 1)[1])) >= 8

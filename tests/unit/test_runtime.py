@@ -1,0 +1,58 @@
+"""What auto stands for, and the switches that make a training repeat."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from image_classifier import runtime
+from image_classifier.config import Config
+from image_classifier.errors import UserError
+
+pytestmark = pytest.mark.unit
+
+
+def test_auto_takes_bf16_only_where_the_processor_multiplies_in_it():
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
+    expected = "bf16" if {"avx512_bf16", "amx_bf16"} & set(flags) else "fp32"
+    found = runtime.resolve(Config())
+    assert (found.device, found.precision) == ("cpu", expected)
+
+
+def test_auto_takes_the_cpus_this_process_may_use():
+    code = "from image_classifier.runtime import available_cpus; print(available_cpus())"
+    cpu = min(os.sched_getaffinity(0))
+    done = subprocess.run(["taskset", "-c", str(cpu), sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "1"
+
+
+def test_what_is_asked_for_is_taken():
+    found = runtime.resolve(Config(precision="bf16", num_threads="3", device="cpu"))
+    assert (found.device, found.precision, found.num_threads) == ("cpu", "bf16", 3)
+
+
+def test_a_gpu_that_is_not_there_is_refused():
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(UserError, match="no GPU"):
+        runtime.resolve(Config(device="cuda"))
+
+
+def test_activation_makes_torch_deterministic_without_loading_its_compiler():
+    code = (
+        "import sys, torch; from image_classifier import runtime; from image_classifier.config import Config\n"
+        "runtime.activate(runtime.resolve(Config(num_threads='1')))\n"
+        "print(torch.are_deterministic_algorithms_enabled(), torch.get_num_threads(), 'torch._dynamo' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "1", "False"]
+
+
+def test_the_versions_that_compute_are_named():
+    assert set(runtime.versions()) == {"torch", "torchvision", "numpy", "pillow", "scikit-learn"}
+    assert runtime.versions()["torch"] == torch.__version__.split("+")[0] or "+" in runtime.versions()["torch"]
