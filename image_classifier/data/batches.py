@@ -49,7 +49,9 @@ class Batches:
         self._indices = np.asarray(indices, dtype=np.int64)
         self._labels = torch.from_numpy(split.labels[self._indices])
         self._seed, self._shuffle, self._augmentation = seed, shuffle, augmentation
-        self._device, self._num_workers = device, num_workers
+        self._device = device
+        # On the CPU a thread would take the cores that the training step is using (docs/decisions/0003-data.md).
+        self._threads = 0 if device.type == "cpu" else num_workers
         self._ends = _batch_ends(self.count, batch_size, merge_last=shuffle)
         self._group = max(1, _BLOCK_BYTES // (4 * height * width * channels) // batch_size)
         deviation = torch.tensor(std, dtype=torch.float64)
@@ -95,7 +97,7 @@ class Batches:
                 yield self._resident.index_select(0, on_device[begin:end])
             return
         parts = (rows[begin:end] for begin, end in spans)
-        with contextlib.closing(prefetched(self._read, parts, self._num_workers)) as pieces:
+        with contextlib.closing(prefetched(self._read, parts, self._threads)) as pieces:
             for pixels in pieces:
                 yield pixels.to(self._device, non_blocking=True)
 

@@ -31,7 +31,10 @@ def split():
 def make(split):
     def batches(indices=None, **more):
         settings = {"batch_size": 7, "mean": MEAN, "std": STD, "device": torch.device("cpu"), "seed": 3} | more
-        return Batches(split, np.arange(COUNT) if indices is None else np.array(indices), **settings)
+        made = Batches(split, np.arange(COUNT) if indices is None else np.array(indices), **settings)
+        # Threads are used where the device is not the CPU; here they are switched on to be tested.
+        made._threads = settings.get("num_workers", 0)
+        return made
 
     return batches
 
@@ -170,10 +173,8 @@ def test_leaving_an_epoch_early_leaves_no_thread(make, small_blocks):
     assert [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")] == []
 
 
-def test_an_error_in_a_worker_surfaces_in_the_loop(split, small_blocks):
-    batches = Batches(
-        split, np.array([0, 1]), batch_size=1, mean=MEAN, std=STD, device=torch.device("cpu"), num_workers=2
-    )
+def test_an_error_in_a_worker_surfaces_in_the_loop(make):
+    batches = make([0, 1], batch_size=1, num_workers=2)
     batches._indices[1] = 10_000
     with pytest.raises(IndexError):
         list(batches.epoch(0))
@@ -195,3 +196,11 @@ def test_a_split_kept_on_the_device_gives_the_same_bits(make, split):
     read, kept = make(shuffle=True, augmentation=EVERYTHING), make(shuffle=True, augmentation=EVERYTHING)
     kept._resident = torch.from_numpy(split.inputs.copy())
     assert torch.equal(joined(read, 1)[0], joined(kept, 1)[0])
+
+
+def test_on_the_cpu_no_thread_competes_with_the_training(split):
+    batches = Batches(
+        split, np.arange(COUNT), batch_size=7, mean=MEAN, std=STD, device=torch.device("cpu"), num_workers=3
+    )
+    next(batches.epoch(0))
+    assert [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")] == []
