@@ -84,7 +84,13 @@ class Config:
     split_seed: int = setting(0, "seed of the train/validation/test split", low=0, high=2**53)
     seed: int = setting(0, "seed of initialisation, order and augmentation", low=0, high=2**53)
     num_epochs: int | None = setting(None, "passes over the training split", low=1, high=100_000, recipe=True)
-    batch_size: int | None = setting(None, "images per step", low=1, high=65_536, recipe=True)
+    batch_size: int | None = setting(
+        None,
+        "images per step; a recipe's is halved until an epoch has 20 steps, down to 16",
+        low=1,
+        high=65_536,
+        recipe=True,
+    )
     optimizer: str | None = setting(
         None, "sgd, adamw, or muon (orthogonalised momentum for filters, SGD for the rest)",
         choices=("sgd", "adamw", "muon"), recipe=True,

@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from image_classifier import runs, runtime
-from image_classifier.composition import Layer
+from image_classifier.composition import Composition, Layer
 from image_classifier.config import FIELDS, PUBLISHED_WEIGHTS, Config
 from image_classifier.data.preparing import prepare
 from image_classifier.data.store import Store
@@ -22,6 +22,7 @@ from image_classifier.stages import examples, settings
 
 logger = logging.getLogger(__name__)
 
+_STEPS, _SMALLEST_BATCH = 20, 16  # steps an epoch should have, if its batches do not get smaller than this
 _PUBLISHED_SIDE = 96  # below, published weights see far less than the 224 pixels they were trained on
 
 
@@ -56,6 +57,8 @@ def plan(layers: Sequence[Layer], experiments_folder: Path, cache_folder: Path, 
     place = _place(config, earlier)
     runtime.activate(place)
     _refuse_too_few(store, config)
+    settled = _with_enough_steps(settled, store)
+    config = settled.composition.config
     model = building.build(config, len(store.classes), store.shape)
     parent = _parent(config, experiments_folder)
     if parent:
@@ -66,6 +69,20 @@ def plan(layers: Sequence[Layer], experiments_folder: Path, cache_folder: Path, 
     if earlier:
         _compare_cards(earlier.card, card, earlier.name)
     return Plan(settled, store, place, model.to(place.torch_device), card)
+
+
+def _with_enough_steps(settled: settings.Settled, store: Store) -> settings.Settled:
+    """Smaller batches than the recipe's where there are few images, unless its size was asked for."""
+    composed = settled.composition
+    batch = int(composed.config.batch_size or 1)
+    count = len(examples.rows(store, composed.config)[0])
+    most = max(_SMALLEST_BATCH, 1 << (max(1, count // _STEPS).bit_length() - 1))
+    if not composed.origins["batch_size"].startswith("recipe") or batch <= most:
+        return settled
+    logger.info("%d images to learn from: batches of %d instead of the recipe's %d", count, most, batch)
+    config = dataclasses.replace(composed.config, batch_size=most)
+    origins = {**composed.origins, "batch_size": f"the data ({composed.origins['batch_size']} has {batch})"}
+    return dataclasses.replace(settled, composition=Composition(config, origins))
 
 
 def _refuse_too_few(store: Store, config: Config) -> None:

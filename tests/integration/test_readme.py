@@ -1,0 +1,39 @@
+"""What the README shows works as it is shown."""
+
+import re
+import shlex
+
+import pytest
+
+from image_classifier.main import command_parser, trainer_parser
+
+pytestmark = pytest.mark.integration
+
+PROGRAMS = {"image_classifier": command_parser, "image_classifier_trainer": trainer_parser}
+
+
+def commands(text):
+    """The commands in indented blocks, continued lines joined, comments and the reader's own words left out."""
+    joined = re.sub(r"\\\n\s+", "", text)
+    for line in re.findall(r"^    (image_classifier\S* .*)$", joined, flags=re.MULTILINE):
+        yield shlex.split(line.replace("…", "--experiment_name e --run_name r"), comments=True)
+
+
+def test_every_command_in_the_readme_is_one_the_program_takes(repository):
+    found = list(commands((repository / "README.md").read_text(encoding="utf-8")))
+    assert len(found) >= 9
+    for program, *arguments in found:
+        PROGRAMS[program]().parse_args(arguments)
+
+
+def test_the_python_in_the_readme_runs(repository, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (code,) = re.findall(
+        r"^```python\n(.*?)^```", (repository / "README.md").read_text(), flags=re.MULTILINE | re.DOTALL
+    )
+    names = {}
+    exec(compile(code, "README.md", "exec"), names)  # noqa: S102
+    assert names["run"].metrics()["accuracy"] > 0.9
+    assert not names["model"].training
+    assert f"{names['run'].metrics()['accuracy']}" in capsys.readouterr().out
