@@ -13,7 +13,7 @@ from tqdm import tqdm
 from image_classifier import files
 from image_classifier.data.decoding import NATIVE, Chunk
 from image_classifier.data.examples import Examples, ImageFile, Pixels, shown
-from image_classifier.data.pixels import fitted, read_rgb
+from image_classifier.data.pixels import fitted, pixels_of, read_rgb
 from image_classifier.data.store import array_name
 from image_classifier.data.workers import replies
 from image_classifier.errors import UserError
@@ -63,7 +63,8 @@ def _write_pixels(folder: Path, images: dict[str, Pixels], image_size: int | Non
             array[:] = pixels
         else:
             for row, image in enumerate(pixels):
-                array[row] = fitted(Image.fromarray(image.squeeze(-1) if channels == 1 else image), height)
+                picture = Image.fromarray(image.squeeze(-1) if channels == 1 else image)
+                array[row] = pixels_of(fitted(picture, height))
     return (height, width, channels)
 
 

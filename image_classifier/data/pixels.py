@@ -5,6 +5,7 @@ import os
 
 import numpy as np
 from PIL import Image, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile
 
 from image_classifier.data.examples import Pixels
 
@@ -27,7 +28,7 @@ def read_rgb(path: str) -> Image.Image:
         if os.fstat(stream.fileno()).st_size > MAX_BYTES:
             raise RefusedError(f"the file is larger than the limit of {MAX_BYTES} bytes")
         content = io.BytesIO(stream.read())
-    image: Image.Image = Image.open(content, formats=FORMATS)
+    image = _opened(content)
     if image.width * image.height > MAX_PIXELS:
         raise RefusedError(f"{image.width} x {image.height} pixels are more than the limit of {MAX_PIXELS}")
     image.load()
@@ -35,6 +36,14 @@ def read_rgb(path: str) -> Image.Image:
         ImageOps.exif_transpose(image, in_place=True)
         image = _eight_bit_rgb(image)
     return image
+
+
+def _opened(content: io.BytesIO) -> Image.Image:
+    """The image with its header read, its pixels not yet."""
+    if content.getbuffer()[:3] == b"\xff\xd8\xff":
+        # What Image.open would come to, without asking seven plugins: a tenth of the time of a small file.
+        return JpegImageFile(content)
+    return Image.open(content, formats=FORMATS)
 
 
 def _eight_bit_rgb(image: Image.Image) -> Image.Image:
@@ -67,11 +76,11 @@ def pixels_of(image: Image.Image) -> Pixels:
     return flat.reshape(image.height, image.width, len(image.getbands()))
 
 
-def fitted(image: Image.Image, size: int) -> Pixels:
+def fitted(image: Image.Image, size: int) -> Image.Image:
     """The central square, resampled to `size`; antialiased bilinear, which never leaves the range of its input."""
     if image.size != (size, size):
         side = min(image.size)
         left, top = (image.width - side) / 2, (image.height - side) / 2
         box = (left, top, left + side, top + side)
         image = image.resize((size, size), Image.Resampling.BILINEAR, box=box)
-    return pixels_of(image)
+    return image

@@ -1,5 +1,6 @@
 """A freshly initialised network by its name."""
 
+import copy
 import importlib
 from typing import Protocol, runtime_checkable
 
@@ -34,6 +35,8 @@ def build(config: Config, num_classes: int, shape: tuple[int, int, int]) -> nn.M
         torch.manual_seed(randomness.key(config.seed, "initialisation"))
         model: nn.Module = builder(num_classes, shape, **options)
     _try_once(model, name, shape)
+    if config.batch_size == 1:
+        _try_alone(model, name, shape)
     laid_out: nn.Module = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return laid_out
 
@@ -49,6 +52,17 @@ def _try_once(model: nn.Module, name: str, shape: tuple[int, int, int]) -> None:
         raise UserError(
             f"{name} cannot take images of {height}×{width} pixels: {str(error).splitlines()[0]}",
             "choose a larger --image_size, or --model cnn",
+        ) from error
+
+
+def _try_alone(model: nn.Module, name: str, shape: tuple[int, int, int]) -> None:
+    """Batch normalisation cannot learn from one value per channel."""
+    height, width, channels = shape
+    try:
+        copy.deepcopy(model).train()(torch.zeros(1, channels, height, width))
+    except ValueError as error:
+        raise UserError(
+            f"{name} cannot learn from one image at a time: {error}", "choose --batch_size 2 or more"
         ) from error
 
 

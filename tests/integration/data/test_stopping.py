@@ -14,11 +14,13 @@ from PIL import Image
 from image_classifier.data.preparing import prepare
 
 PREPARE = """
+import signal
 import sys
 from pathlib import Path
 from image_classifier.data import workers
 from image_classifier.data.preparing import prepare
 workers.SMALL_BYTES = 0
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs inherit that it is ignored
 prepare(sys.argv[1], image_size=900, split_seed=0, cache_folder=Path(sys.argv[2]), quiet=True)
 """
 

@@ -66,6 +66,13 @@ def test_images_that_are_too_small_are_refused_before_training(model, side):
         build(Config(model=model), 10, (side, side, 3))
 
 
+def test_batches_of_one_are_refused_where_normalisation_has_one_value_per_channel():
+    with pytest.raises(UserError, match="one image at a time"):
+        build(Config(model="resnet18", batch_size=1), 10, (32, 32, 3))
+    build(Config(model="net", batch_size=1), 10, (32, 32, 3))
+    build(Config(model="resnet18", batch_size=2), 10, (32, 32, 3))
+
+
 def test_the_list_of_networks_is_torchvisions_but_for_two_with_auxiliary_heads():
     published = set(torchvision.models.list_models(module=torchvision.models))
     assert set(BUILDERS) - set(OWN) == published - {"googlenet", "inception_v3"}
