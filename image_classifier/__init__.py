@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from image_classifier.api import load_run, train
     from image_classifier.config import Config
+    from image_classifier.errors import UserError
 
-__all__ = ["Config", "load_run", "train"]
+__all__ = ["Config", "UserError", "load_run", "train"]
 
 
 def __getattr__(name: str) -> Any:
@@ -15,6 +16,10 @@ def __getattr__(name: str) -> Any:
         from image_classifier.config import Config  # noqa: PLC0415
 
         return Config
+    if name == "UserError":
+        from image_classifier.errors import UserError  # noqa: PLC0415
+
+        return UserError
     if name in __all__:
         from image_classifier import api  # noqa: PLC0415
 

@@ -62,11 +62,16 @@ def latest(layers: Sequence[Layer], name: str) -> Any:
     return next((layer.values[name] for layer in reversed(layers) if layer.values.get(name) is not None), None)
 
 
-def compose(layers: Sequence[Layer], fallback_model: str) -> Composition:
+def recipe_origin(model: str) -> str:
+    """How a model's recipe is called as the origin of a setting."""
+    return f"recipe {recipe_name(model)}.yaml"
+
+
+def compose(layers: Sequence[Layer], fallback_model: str, fallback_origin: str = "the data") -> Composition:
     """The complete settings: defaults, the model's recipe, then `layers` in order."""
     model = str(latest(layers, "model") or fallback_model)
-    check(FIELDS["model"], model, _origin_of("model", layers))
-    recipe = Layer(f"recipe {recipe_name(model)}.yaml", parse(read_recipe(model), f"recipe {model}"))
+    check(FIELDS["model"], model, _origin_of("model", layers) or fallback_origin)
+    recipe = Layer(recipe_origin(model), parse(read_recipe(model), f"recipe {model}"))
     merged = OmegaConf.structured(Config)
     origins = dict.fromkeys(FIELDS, "default")
     for layer in (recipe, *layers):
@@ -85,12 +90,12 @@ def compose(layers: Sequence[Layer], fallback_model: str) -> Composition:
             origins[name] = layer.origin
     config = OmegaConf.to_object(OmegaConf.merge(merged, {"model": model}))
     if origins["model"] == "default":
-        origins["model"] = "the data"
+        origins["model"] = fallback_origin
     return Composition(config, origins)  # type: ignore[arg-type]
 
 
 def _origin_of(name: str, layers: Sequence[Layer]) -> str:
-    return next((layer.origin for layer in reversed(layers) if layer.values.get(name) is not None), "the data")
+    return next((layer.origin for layer in reversed(layers) if layer.values.get(name) is not None), "")
 
 
 def _refuse_foreign(name: str, value: Any, model: str, recipe: Layer, layer: Layer) -> None:

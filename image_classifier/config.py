@@ -6,6 +6,7 @@ A setting marked `recipe` has no default here: it depends on the model and stand
 
 import dataclasses
 import difflib
+import re
 import types
 import typing
 from collections.abc import Iterable, Mapping
@@ -163,7 +164,7 @@ def check(field: dataclasses.Field[Any], value: Any, origin: str) -> None:
     if value is None and field.default is None:
         return
     if field.name == "num_threads":
-        valid = value == "auto" or (str(value).isdecimal() and 1 <= int(value) <= 4096)
+        valid = value == "auto" or bool(re.fullmatch(r"[1-9][0-9]{0,3}", str(value)))
     elif about["choices"]:
         valid = value in about["choices"]
     elif about["low"] is not None:
@@ -178,7 +179,7 @@ def expected(field: dataclasses.Field[Any]) -> str:
     """What the setting accepts, in words."""
     about = field.metadata
     if field.name == "num_threads":
-        return "auto or a whole number from 1 to 4096"
+        return "auto or a whole number from 1 to 9999"
     if field.name == "model":
         return "the name of a model"
     if about["choices"]:
@@ -191,7 +192,8 @@ def _hint(field: dataclasses.Field[Any], value: Any) -> str:
     if not field.metadata["choices"]:
         return str(field.metadata["help"])
     choices: tuple[str, ...] = field.metadata["choices"]
-    return suggestion(str(value), choices) or f"models: {', '.join(BUILDERS)}"
+    models = f"models: {', '.join(BUILDERS)}"
+    return suggestion(str(value), choices) or (models if field.name == "model" else str(field.metadata["help"]))
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:

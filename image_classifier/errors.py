@@ -11,3 +11,7 @@ class UserError(Exception):
         super().__init__(what)
         self.what = what
         self.hint = hint
+
+    def __str__(self) -> str:
+        """Both parts, for those who see the exception itself."""
+        return f"{self.what} ({self.hint})" if self.hint else self.what

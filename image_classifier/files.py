@@ -14,7 +14,9 @@ from typing import Any, BinaryIO
 
 from image_classifier.errors import UserError
 
-_CHUNK_BYTES = 1 << 20
+_NO_SUCH_PLACE = (
+    errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG, errno.ENOENT, errno.ELOOP, errno.EIO, errno.ENXIO,
+)  # fmt: skip
 
 
 def canonical_json(value: Any) -> str:
@@ -45,7 +47,7 @@ def disk_errors(path: Path) -> Iterator[None]:
             raise UserError(
                 f"{path} cannot be written: {error.strerror}", "choose a folder you may write to"
             ) from error
-        if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.EISDIR, errno.ENAMETOOLONG):
+        if error.errno in _NO_SUCH_PLACE:
             raise UserError(f"{path} cannot be written: {error.strerror}", "choose another path") from error
         raise
 
@@ -61,6 +63,8 @@ def _sync_folder(folder: Path) -> None:
 def write_bytes(path: Path, data: bytes) -> None:
     """Replace `path` by `data` in one step that survives a crash at any moment."""
     with disk_errors(path):
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path} is no regular file", "choose another path")
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
         temporary = Path(name)

@@ -76,6 +76,13 @@ def _run(program: str, argv: list[str]) -> int:
     except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        _print_error(
+            UserError(
+                f"{error.filename or 'the output'}: {error.strerror}", "check the path, its permissions and the disk"
+            )
+        )
+        return 2
 
 
 class _Formatter(logging.Formatter):

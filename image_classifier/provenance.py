@@ -52,15 +52,19 @@ def _commit() -> dict[str, Any]:
     given = os.environ.get("IMAGE_CLASSIFIER_GIT_COMMIT")
     if given:
         return {"commit": given, "dirty": None}
-    commit = _git("rev-parse", "HEAD")
-    status = _git("status", "--porcelain", "--untracked-files=no") if commit else None
-    return {"commit": commit, "dirty": None if status is None else bool(status)}
+    # The team's repository, in which the command was given; else the checkout that this package runs from, if it does.
+    for folder in (Path.cwd(), Path(__file__).parent.parent):
+        commit = _git(folder, "rev-parse", "HEAD")
+        if commit:
+            status = _git(folder, "status", "--porcelain", "--untracked-files=no")
+            return {"commit": commit, "dirty": None if status is None else bool(status)}
+    return {"commit": None, "dirty": None}
 
 
-def _git(*arguments: str) -> str | None:
+def _git(folder: Path, *arguments: str) -> str | None:
     try:
         done = subprocess.run(
-            ["git", *arguments], capture_output=True, text=True, timeout=_GIT_SECONDS, check=True
+            ["git", "-C", folder, *arguments], capture_output=True, text=True, timeout=_GIT_SECONDS, check=True
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return None
@@ -68,7 +72,10 @@ def _git(*arguments: str) -> str | None:
 
 
 def _package() -> dict[str, Any]:
-    distribution = metadata.distribution("image_classifier")
+    try:
+        distribution = metadata.distribution("image_classifier")
+    except metadata.PackageNotFoundError:  # run from its source
+        return {"version": None, "record_sha256": None}
     record = distribution.read_text("RECORD") or ""
     return {"version": distribution.version, "record_sha256": files.digest_bytes(record.encode())}
 

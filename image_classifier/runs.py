@@ -4,6 +4,7 @@ import csv
 import io
 import logging
 import re
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ RECORD = "run.json"
 FINISHED = "finished"
 UNFINISHED = "unfinished"
 # What a finished run consists of, run.json aside.
+PREDICTIONS = ("test_labels", "test_probabilities", "val_labels", "val_probabilities", "val_rows")
 RESULTS = (
     "model.pth", "metrics.png", "metrics.json", "training_history.csv", "training_history.png",
     "confusion_matrix.png", "predictions.npz",
@@ -53,7 +55,7 @@ class Run:
     def config(self) -> Config:
         """The settings it was trained with."""
         try:
-            return Config(**self.record["settings"])
+            return Config(**self.record["config"])
         except TypeError as error:
             raise UserError(
                 f"{self.name} was trained by another version: {error}",
@@ -77,6 +79,10 @@ class Run:
     def model(self, device: torch.device | str = "cpu") -> nn.Module:
         """The trained network in evaluation mode."""
         found = artifact.load(self.path("model.pth"))
+        if self.finished and found.sha256 != self.record["files"]["model.pth"]["sha256"]:
+            raise UserError(
+                f"{self.path('model.pth')} is not the model that this run wrote", "restore it, or train again"
+            )
         height, width, channels = self.card["input"]["shape"]
         network = building.build(self.config, len(self.classes), (height, width, channels))
         pretrained.fill(network, found.tensors, str(self.path("model.pth")))
@@ -88,18 +94,22 @@ class Run:
 
     def history(self) -> list[dict[str, float | None]]:
         """The rows of `training_history.csv`; what a run does not have is `None`."""
-        with self.path("training_history.csv").open(encoding="utf-8", newline="") as stream:
-            return [
-                {name: float(text) if text else None for name, text in row.items()} for row in csv.DictReader(stream)
-            ]
+        path = self.path("training_history.csv")
+        try:
+            rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+            return [{name: float(row[name]) if row[name] else None for name in HISTORY_COLUMNS} for row in rows]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise UserError(f"{path} cannot be read: {error}", "restore it, or train again") from error
 
     def predictions(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays of `predictions.npz`: labels and probabilities of test and val, and val's rows in its split."""
         path = self.path("predictions.npz")
         try:
+            if artifact.is_pointer(path.read_bytes()[:200]):
+                raise artifact.pointer_error(path)
             with np.load(path, allow_pickle=False) as archive:
-                return {name: archive[name] for name in archive.files}
-        except (OSError, ValueError, KeyError, EOFError) as error:
+                return {name: archive[name] for name in PREDICTIONS}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise UserError(
                 f"{path} cannot be read: {error}", f"image_classifier evaluate {self.folder} writes it again"
             ) from error
@@ -119,6 +129,10 @@ def locate(experiments_folder: Path, experiment_name: str, run_name: str) -> Pat
     check_name(experiment_name, "--experiment_name")
     check_name(run_name, "--run_name")
     folder = experiments_folder / experiment_name / run_name
+    try:
+        folder.resolve()
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"{folder} cannot be reached: {error}", "remove the link, or choose another name") from error
     if not folder.resolve().is_relative_to(experiments_folder.resolve()):
         raise UserError(
             f"{folder} leads out of {experiments_folder} through a link", "remove the link, or choose another name"
@@ -146,7 +160,10 @@ def find(run: str, experiments_folder: Path) -> Run:
 def read(folder: Path) -> Run:
     """The run in a folder."""
     record = files.read_json(folder / RECORD)
-    if not isinstance(record, dict) or not {"status", "card", "settings"} <= record.keys():
+    if (
+        not isinstance(record, dict)
+        or not {"status", "card", "config", "dataset_folder", "timing", "provenance"} <= record.keys()
+    ):
         raise UserError(f"{folder / RECORD} is not the record of a run", "give the folder of a run")
     return Run(folder, record)
 

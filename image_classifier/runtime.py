@@ -15,6 +15,8 @@ from image_classifier.errors import UserError
 
 logger = logging.getLogger(__name__)
 
+# oneDNN chooses its kernels by these, beyond torch's own AVX2 and AVX512.
+_KERNEL_FLAGS = ("avx_vnni", "avx512_vnni", "avx512_bf16", "avx512_fp16", "amx_int8", "amx_bf16", "amx_fp16")
 _AMPERE = (8, 0)  # the first CUDA capability that computes in bf16
 
 
@@ -67,15 +69,23 @@ def computes_bf16(device: str) -> bool:
     """Whether the hardware multiplies in bf16; emulated, it is many times slower than fp32."""
     if device == "cuda":
         return torch.cuda.get_device_capability() >= _AMPERE
-    flags = next((line for line in _lines(Path("/proc/cpuinfo")) if line.startswith("flags")), "").split()
-    return "avx512_bf16" in flags or "amx_bf16" in flags
+    return not _cpu_flags().isdisjoint(("avx512_bf16", "amx_bf16"))
+
+
+def _cpu_flags() -> set[str]:
+    return set(next((line for line in _lines(Path("/proc/cpuinfo")) if line.startswith("flags")), "").split())
 
 
 def capability(device: str) -> str:
     """The instruction set or GPU whose arithmetic the result depends on."""
     if device == "cuda":
         return torch.cuda.get_device_name()
-    return str(torch.backends.cpu.get_cpu_capability())
+    flags = _cpu_flags()
+    more = [name for name in _KERNEL_FLAGS if name in flags]
+    more += [
+        f"{name}={os.environ[name]}" for name in ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY") if name in os.environ
+    ]
+    return " ".join([str(torch.backends.cpu.get_cpu_capability()), *more])
 
 
 def available_cpus() -> int:
@@ -101,6 +111,7 @@ def activate(runtime: Runtime) -> None:
     torch.set_deterministic_debug_mode("error")  # as use_deterministic_algorithms, which imports the compiler too
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # nothing here reads any
     torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False
     torch.set_float32_matmul_precision("highest")
     keep_freed_memory()
 

@@ -40,7 +40,7 @@ def decode(chunk: Chunk) -> Reply:
     """Fill the chunk's rows; a file that cannot be used is reported, never raised."""
     rows = np.lib.format.open_memmap(chunk["array"], mode="r+")
     height, width = rows.shape[1:3]
-    at_once = max(1, _SHEET_PIXELS // (height * width))
+    at_once = min(len(chunk["paths"]), max(1, _SHEET_PIXELS // (height * width)))
     reply: Reply = {"count": len(chunk["paths"]), "failures": [], "mismatch": None}
     with warnings.catch_warnings():
         # Pillow warns of damaged metadata; whether the pixels are whole is what counts here.

@@ -40,7 +40,7 @@ def read_rgb(path: str) -> Image.Image:
 
 def _opened(content: io.BytesIO) -> Image.Image:
     """The image with its header read, its pixels not yet."""
-    if content.getbuffer()[:3] == b"\xff\xd8\xff":
+    if content.getvalue().startswith(b"\xff\xd8\xff"):
         # What Image.open would come to, without asking seven plugins: a tenth of the time of a small file.
         return JpegImageFile(content)
     return Image.open(content, formats=FORMATS)

@@ -11,6 +11,7 @@ from image_classifier import files
 from image_classifier.data.decoding import NATIVE
 from image_classifier.data.examples import ImageFile, Pixels, shown
 from image_classifier.data.inputs import Shape, write_files
+from image_classifier.data.sources.folder import ignored
 from image_classifier.data.store import array_name
 from image_classifier.errors import UserError
 
@@ -43,8 +44,8 @@ _HINT = "PATH is an image file or a folder of images"
 
 def _below(folder: Path) -> Iterator[str]:
     for where, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name[0] != ".")
-        yield from (f"{where}/{name}" for name in sorted(names) if name[0] != ".")
+        folders[:] = sorted(name for name in folders if not ignored(name))
+        yield from (f"{where}/{name}" for name in sorted(names) if not ignored(name))
 
 
 def read_images(images: Sequence[ImageFile], shape: Shape) -> Pixels:

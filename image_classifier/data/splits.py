@@ -29,7 +29,7 @@ def _split(labels: Labels, fraction: float, split_seed: int, purpose: str) -> tu
 def _quotas(counts: Labels, fraction: float) -> Labels:
     """How many of each class are taken: the largest remainder method, with one of each class left."""
     ideal = counts * fraction
-    quotas: Labels = np.minimum(np.floor(ideal).astype(np.int64), counts - 1)
+    quotas: Labels = np.floor(ideal).astype(np.int64)
     total = min(round(int(counts.sum()) * fraction), int((counts - 1).sum()))
     by_remainder = np.argsort(-(ideal - np.floor(ideal)), kind="stable")
     while quotas.sum() < total:

@@ -37,6 +37,7 @@ class Store:
     splits: dict[str, Split]
     duplicates: int
     image_size: int | None
+    draws_test: bool  # whether the test split was drawn here, because the source has none
 
 
 def is_store(folder: Path) -> bool:
@@ -79,6 +80,7 @@ def open_store(folder: Path) -> Store:
         splits=splits,
         duplicates=index["duplicates"],
         image_size=index["image_size"],
+        draws_test=index["manifest"]["split_seed"] is not None,
     )
 
 

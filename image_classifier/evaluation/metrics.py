@@ -90,7 +90,7 @@ def _class(hits: int, present: int, answered: int) -> dict[str, Any]:
         "n": present,
         "accuracy": _share(hits, present),
         "ci95": _interval(hits, present),
-        "precision": _share(hits, answered),
+        "precision": _share(hits, answered) if present else None,
         "recall": _share(hits, present),
         "f1": _share(2 * hits, present + answered) if present else None,
     }

@@ -18,7 +18,7 @@ from torch import Tensor
 from image_classifier import files
 from image_classifier.errors import UserError
 
-_MAX_BYTES = 4 << 30  # the largest published classifier has 2.6 GB
+_MAX_BYTES = 16 << 30  # the largest published classifier has 2.6 GB, its checkpoint four times that
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _DTYPES = (
     torch.float32,
@@ -75,18 +75,30 @@ def _read(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a FIFO must not hang it
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}", "check the path") from error
+    about = os.fstat(descriptor)
+    if not stat.S_ISREG(about.st_mode):
+        os.close(descriptor)
+        raise UserError(f"{path} is not a regular file", _HINT)
     with os.fdopen(descriptor, "rb") as stream:
-        about = os.fstat(stream.fileno())
-        if not stat.S_ISREG(about.st_mode):
-            raise UserError(f"{path} is not a regular file", _HINT)
         if about.st_size > _MAX_BYTES:
             raise UserError(f"{path} is larger than {_MAX_BYTES >> 30} GiB", _HINT)
         data = stream.read()
-    if data.startswith(_LFS_POINTER):
-        raise UserError(
-            f"{path} is a Git LFS pointer, not the model itself", f"fetch it: git lfs pull --include '{path}'"
-        )
+    if is_pointer(data):
+        raise pointer_error(path)
     return data
+
+
+def is_pointer(data: bytes) -> bool:
+    """Whether the bytes are what Git LFS leaves in a file's place."""
+    return data.startswith(_LFS_POINTER)
+
+
+def pointer_error(path: Path) -> UserError:
+    """The error for a file that is still with Git LFS, naming the command that fetches it."""
+    pattern = "/".join(path.resolve().parts[-3:])
+    return UserError(
+        f"{path} is a Git LFS pointer, not the file itself", f"fetch it: git lfs pull --include '**/{pattern}'"
+    )
 
 
 def _check_archive(data: bytes, path: Path) -> None:
@@ -127,6 +139,10 @@ def _card(text: Any, path: Path) -> dict[str, Any]:
         raise UserError(f"the card of {path} is not JSON", _HINT) from error
     if not isinstance(card, dict):
         raise UserError(f"the card of {path} is not a JSON object", _HINT)
+    classes, settings = card.get("classes", []), card.get("settings", {})
+    named = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
+    if not named or not isinstance(settings, dict):
+        raise UserError(f"the card of {path} is not one of a run", _HINT)
     return card
 
 

@@ -48,11 +48,15 @@ def _try_once(model: nn.Module, name: str, shape: tuple[int, int, int]) -> None:
     try:
         with torch.inference_mode():
             model(torch.zeros(1, channels, height, width))
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, AssertionError) as error:
         raise UserError(
-            f"{name} cannot take images of {height}×{width} pixels: {str(error).splitlines()[0]}",
+            f"{name} cannot take images of {height}×{width} pixels: {_reason(error)}",
             "choose a larger --image_size, or --model cnn",
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "it is built for another size")
 
 
 def _try_alone(model: nn.Module, name: str, shape: tuple[int, int, int]) -> None:

@@ -44,11 +44,13 @@ def load(folder: Path) -> Checkpoint | None:
             continue
         try:
             found = artifact.load(path)
+            card = found.card or {}
+            if not {"numbers", "history"} <= card.keys():
+                raise UserError(f"{path} is not a checkpoint")
         except UserError as error:
             logger.warning("%s", error.what)
             problems.append(error)
             continue
-        card = found.card or {}
         return Checkpoint(found.tensors, card["numbers"], card["history"])
     if problems:
         raise UserError(

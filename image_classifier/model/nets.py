@@ -25,13 +25,13 @@ class Net(nn.Module):
         self.pool = nn.MaxPool2d(_POOL)
         self.fc1 = nn.Linear(16 * sides[0] * sides[1], 120)
         self.fc2 = nn.Linear(120, 84)
-        self.head = nn.Linear(84, num_classes)
+        self.fc3 = nn.Linear(84, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """The logits."""
         hidden = self.pool(torch.relu(self.conv1(images)))
         hidden = self.pool(torch.relu(self.conv2(hidden))).flatten(1)
-        return self.head(torch.relu(self.fc2(torch.relu(self.fc1(hidden)))))  # type: ignore[no-any-return]
+        return self.fc3(torch.relu(self.fc2(torch.relu(self.fc1(hidden)))))  # type: ignore[no-any-return]
 
 
 class Cnn(nn.Module):

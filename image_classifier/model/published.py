@@ -1,5 +1,6 @@
 """torchvision's classifiers by their names, and the weights published for them."""
 
+import http.client
 import logging
 import re
 import urllib.error
@@ -92,7 +93,7 @@ def _download(name: str) -> Path:
         files.make_folder(target.parent)
         try:
             torch.hub.download_url_to_file(url, str(target), _prefix(target.name))
-        except (urllib.error.URLError, OSError, RuntimeError) as error:
+        except (urllib.error.URLError, http.client.HTTPException, OSError, RuntimeError) as error:
             raise UserError(
                 f"the weights of {name} could not be downloaded: {error}",
                 f"fetch {url} elsewhere and put it at {target}, or leave --pretrained_model out",

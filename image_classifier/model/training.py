@@ -116,6 +116,11 @@ class Training:
         rate = self.scale * self.optimizers[0].rate
         return EpochReport(self.epoch + 1, loss, accuracy, val_loss, val_accuracy, rate, self.seconds)
 
+    def check_best(self) -> None:
+        """Refuse weights that are no numbers: a last step can diverge after the loss was read."""
+        if not all(bool(value.isfinite().all()) for value in self.best.values()):
+            _refuse_divergence(math.nan, self.best_epoch)
+
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """All tensors and all numbers that `restore` needs."""
         tensors = {f"model/{name}": value for name, value in self.model.state_dict().items()}
@@ -166,5 +171,5 @@ def _refuse_divergence(loss: float, epoch: int) -> None:
     if not -float("inf") < loss < float("inf"):
         raise UserError(
             f"the loss became {loss} in epoch {epoch}",
-            "lower --learning_rate, or lengthen --warmup; the data may be at fault too",
+            "lower --learning_rate or lengthen --warmup, under another --run_name; the data may be at fault too",
         )

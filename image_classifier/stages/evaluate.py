@@ -32,20 +32,22 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure a run's model again: into the run itself, or, on other data or for a file, beside it."""
+    output = arguments.output
+    if output and output.suffix != ".json":
+        raise UserError(f"--output {output} does not end in .json", "the figures are written as JSON")
     measured = runs.find(arguments.run, arguments.experiments_folder)
-    elsewhere = arguments.dataset_folder is not None or arguments.output is not None or arguments.split != "test"
-    dataset_folder = arguments.dataset_folder or measured.record["dataset_folder"]
-    config = measured.config
-    store = _store(measured, config, dataset_folder, settings.cache_folder(arguments))
-    if arguments.dataset_folder is None and store.digest != measured.card["dataset_digest"]:
-        raise UserError(f"the data at {dataset_folder} has changed since {measured.name} was trained", _OTHER_DATA)
-    place = _place(measured, config)
-    arrays = predict(measured.model(place.torch_device), store, config, place)
-    if elsewhere:
-        _report(arrays, arguments.split, measured, arguments.output)
+    store = _store(measured, arguments.dataset_folder, settings.cache_folder(arguments))
+    own = store.digest == measured.card["dataset_digest"]
+    if not own and arguments.dataset_folder is None:
+        raise UserError(f"the data of {measured.name} has changed since it was trained", _OTHER_DATA)
+    place = _place(measured)
+    model = measured.model(place.torch_device)
+    if not own or output or arguments.split != "test":
+        shown = predict(model, store, measured.config, place) if own else _predict_other(model, store, measured, place)
+        _report(shown, arguments.split, measured, output)
         return 0
     with files.lock(measured.folder, f"{measured.folder} is in use by another process"):
-        write_predictions(measured, arrays)
+        write_predictions(measured, predict(model, store, measured.config, place))
         write_figures(measured)
         runs.refresh(measured, WRITTEN)
     print(summary(measured))
@@ -55,30 +57,54 @@ def run(arguments: argparse.Namespace) -> int:
 _OTHER_DATA = "--dataset_folder measures on other data and leaves the run as it is"
 
 
-def _store(measured: Run, config: Config, dataset_folder: str, cache_folder: Path) -> Store:
-    """The data at the run's own image size; its classes must be the run's."""
+def _store(measured: Run, dataset_folder: str | None, cache_folder: Path) -> Store:
+    """The run's own data as it was prepared, or other data at the run's image size."""
     height, width, channels = measured.card["input"]["shape"]
-    own = measured.record["dataset_folder"]
-    size = config.image_size if dataset_folder == own or height != width else height
-    store = prepare(dataset_folder, image_size=size, split_seed=config.split_seed, cache_folder=cache_folder)
+    config = measured.config
+    own = dataset_folder in (None, measured.record["dataset_folder"])
+    store = prepare(
+        dataset_folder or measured.record["dataset_folder"],
+        image_size=config.image_size if own or height != width else height,
+        split_seed=config.split_seed,
+        cache_folder=cache_folder,
+    )
     if store.shape != (height, width, channels):
         raise UserError(
             f"{dataset_folder} has images of {store.shape}, {measured.name} takes {(height, width, channels)}",
             _OTHER_DATA,
         )
-    if store.classes != measured.classes:
-        raise UserError(
-            f"{dataset_folder} has the classes {', '.join(store.classes[:8])}…, {measured.name} knows others",
-            "the class folders must have the names the model was trained with",
-        )
     return store
 
 
-def _place(measured: Run, config: Config) -> Runtime:
+def _predict_other(model: nn.Module, store: Store, measured: Run, place: Runtime) -> Arrays:
+    """As `predict`, on data that the run has not seen: all of it where it has no test split, classes by name."""
+    unknown = [name for name in store.classes if name not in measured.classes]
+    if unknown:
+        raise UserError(
+            f"{measured.name} does not know the class {', '.join(unknown[:8])}",
+            f"it knows {', '.join(measured.classes[:8])}{' …' * (len(measured.classes) > 8)}",
+        )
+    number = np.array([measured.classes.index(name) for name in store.classes])
+    mean, std = (tuple(measured.card["input"][name]) for name in ("mean", "std"))
+    arrays: Arrays = {}
+    for name, splits in (("test", ("train", "test") if store.draws_test else ("test",)), ("val", ("val",))):
+        labels, shares = [np.empty(0, np.int64)], [np.empty((0, len(measured.classes)), np.float32)]
+        for split in (store.splits[each] for each in splits if each in store.splits):
+            batches = examples.measuring(split, np.arange(len(split.labels)), mean, std, place)
+            found = inference.probabilities(model, batches.epoch(0), place, len(measured.classes))
+            labels.append(number[found[0]])
+            shares.append(found[1])
+        arrays |= {f"{name}_labels": np.concatenate(labels), f"{name}_probabilities": np.concatenate(shares)}
+    return arrays
+
+
+def _place(measured: Run) -> Runtime:
     """Where the run computed, if this machine has it; else where it can."""
     before = measured.card["runtime"]
     same_device = before["device"] == "cpu" or runtime.has_gpu()
-    place = runtime.Runtime(**before) if same_device else runtime.resolve(config)
+    place = runtime.Runtime(**before) if same_device else runtime.resolve(measured.config)
+    if place.capability != runtime.capability(place.device) or measured.card["versions"] != runtime.versions():
+        logger.warning("this machine or its libraries are not those of %s: the last digits may differ", measured.name)
     runtime.activate(place)
     return place
 
@@ -146,7 +172,7 @@ def summary(done: Run) -> str:
     text = lines(report)
     val = report["val"]
     if val:
-        epochs = done.record["settings"]["num_epochs"]
+        epochs = done.record["config"]["num_epochs"]
         text.append(f"validation  accuracy {_share(val)}, best epoch {val['best_epoch']} of {epochs}")
     return "\n".join([*text, f"results     {done.folder}"])
 

@@ -26,12 +26,16 @@ def rows(store: Store, config: Config) -> tuple[Rows, Split, Rows]:
 
 def learning(store: Store, chosen: Rows, config: Config, place: Runtime) -> Batches:
     """Shuffled, augmented batches."""
-    augmentation = Augmentation(str(config.flip), int(config.translate or 0), int(config.cutout or 0))
     return Batches(
         store.splits["train"], chosen, batch_size=int(config.batch_size or 1), mean=store.mean, std=store.std,
-        device=place.torch_device, seed=config.seed, shuffle=True, augmentation=augmentation,
+        device=place.torch_device, seed=config.seed, shuffle=True, augmentation=augmentation(config),
         num_workers=config.num_workers,
     )  # fmt: skip
+
+
+def augmentation(config: Config) -> Augmentation:
+    """What is done to training images."""
+    return Augmentation(str(config.flip), int(config.translate or 0), int(config.cutout or 0))
 
 
 def measuring(split: Split, chosen: Rows, mean: tuple[float, ...], std: tuple[float, ...], place: Runtime) -> Batches:

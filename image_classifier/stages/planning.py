@@ -10,8 +10,8 @@ from typing import Any
 from torch import nn
 
 from image_classifier import runs, runtime
-from image_classifier.composition import Composition, Layer
-from image_classifier.config import FIELDS, PUBLISHED_WEIGHTS, Config
+from image_classifier.composition import Composition, Layer, recipe_origin
+from image_classifier.config import FIELDS, PUBLISHED_WEIGHTS, Config, recipe_name
 from image_classifier.data.preparing import prepare
 from image_classifier.data.store import Store
 from image_classifier.errors import UserError
@@ -57,10 +57,13 @@ def plan(layers: Sequence[Layer], experiments_folder: Path, cache_folder: Path, 
     place = _place(config, earlier)
     runtime.activate(place)
     _refuse_too_few(store, config)
+    examples.augmentation(config).check(*store.shape[:2])
     settled = _with_enough_steps(settled, store)
     config = settled.composition.config
     model = building.build(config, len(store.classes), store.shape)
     parent = _parent(config, experiments_folder)
+    if config.pretrained_model == PUBLISHED_WEIGHTS and min(store.shape[:2]) < _PUBLISHED_SIDE:
+        logger.warning("published weights were trained at 224 pixels: --image_size 224 may do much better")
     if parent:
         pretrained.start_from(model, parent, store.classes, str(config.pretrained_model))
     if config.freeze_backbone:
@@ -77,7 +80,7 @@ def _with_enough_steps(settled: settings.Settled, store: Store) -> settings.Sett
     batch = int(composed.config.batch_size or 1)
     count = len(examples.rows(store, composed.config)[0])
     most = max(_SMALLEST_BATCH, 1 << (max(1, count // _STEPS).bit_length() - 1))
-    if not composed.origins["batch_size"].startswith("recipe") or batch <= most:
+    if composed.origins["batch_size"] != recipe_origin(str(composed.config.model)) or batch <= most:
         return settled
     logger.info("%d images to learn from: batches of %d instead of the recipe's %d", count, most, batch)
     config = dataclasses.replace(composed.config, batch_size=most)
@@ -121,10 +124,13 @@ def _parent(config: Config, experiments_folder: Path) -> artifact.Artifact | Non
     if config.pretrained_model is None:
         return None
     if config.pretrained_model == PUBLISHED_WEIGHTS:
+        if recipe_name(str(config.model)) != PUBLISHED_WEIGHTS:
+            raise UserError(
+                f"torchvision publishes no weights for {config.model}",
+                "choose --model resnet18 or another of torchvision's, or a run's model.pth",
+            )
         from image_classifier.model import published  # noqa: PLC0415  (torchvision takes a second to import)
 
-        if config.image_size is None or config.image_size < _PUBLISHED_SIDE:
-            logger.warning("published weights were trained at 224 pixels: --image_size 224 may do much better")
         return published.weights(str(config.model))
     return artifact.load(experiments_folder / config.pretrained_model)
 

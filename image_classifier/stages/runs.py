@@ -1,10 +1,14 @@
 """Runs: a table of what is under the experiments folder."""
 
 import argparse
+import logging
+from typing import Any
 
 from image_classifier import runs
 from image_classifier.errors import UserError
 from image_classifier.runs import Run
+
+logger = logging.getLogger(__name__)
 
 _HEAD = ("run", "status", "model", "data", "accuracy", "95 % interval", "validation", "started")
 
@@ -21,14 +25,24 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _report(each: Run) -> dict[str, Any]:
+    try:
+        return each.metrics()
+    except UserError as error:
+        logger.warning("%s", error.what)
+        return {}
+
+
 def _row(each: Run) -> tuple[str, ...]:
-    figures = ("", "", "")
+    figures: tuple[str, str, str] = ("", "", "")
+    report: dict[str, Any] = {}
     if each.finished:
-        report = each.metrics()
+        report = _report(each)
+    if report:
         low, high = report["accuracy_ci95"]
         val = f"{report['val']['accuracy']:.4f}" if report["val"] else "–"
         figures = (f"{report['accuracy']:.4f}", f"{low:.4f}–{high:.4f}", val)
-    settings, timing = each.record["settings"], each.record["timing"]
+    settings, timing = each.record["config"], each.record["timing"]
     return (
         each.name,
         each.record["status"],

@@ -10,6 +10,7 @@ from typing import Any
 from image_classifier import composition, config
 from image_classifier.composition import Composition, Layer
 from image_classifier.config import DEFAULT_IMAGE_MODEL, PUBLISHED_WEIGHTS
+from image_classifier.errors import UserError
 
 DEFAULT_DATASET = "data/cifar_dataset"
 
@@ -34,15 +35,15 @@ def settle(given: Sequence[Layer], experiments_folder: Path) -> Settled:
     parent = composition.latest(given, "pretrained_model")
     unsaid = composition.latest(given, "model") is None and parent not in (None, PUBLISHED_WEIGHTS)
     fallback = _parents_model(experiments_folder / str(parent)) if unsaid else None
-    composed = composition.compose(given, fallback or DEFAULT_IMAGE_MODEL)
+    origin = f"the card of {parent}" if fallback else "the data"
+    composed = composition.compose(given, fallback or DEFAULT_IMAGE_MODEL, origin)
     return Settled(composed, str(composition.latest(given, "dataset_folder") or DEFAULT_DATASET))
 
 
 def _parents_model(path: Path) -> str | None:
     from image_classifier.model import artifact  # noqa: PLC0415  (torch, which most settings do not need)
 
-    card = artifact.load(path).card or {}
-    name = card.get("settings", {}).get("model")
+    name = (artifact.load(path).card or {}).get("settings", {}).get("model")
     return None if name is None else str(name)
 
 
@@ -55,4 +56,9 @@ def cache_folder(arguments: argparse.Namespace) -> Path:
 def default_cache() -> Path:
     """The user's cache folder for this program."""
     base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(base).expanduser() / "image_classifier"
+    try:
+        return Path(base).expanduser() / "image_classifier"
+    except RuntimeError as error:  # a user without a home, as in a container
+        raise UserError(
+            "there is no home folder to keep prepared stores in", "give --cache_folder, or set HOME"
+        ) from error

@@ -58,18 +58,31 @@ def train(request: Request) -> Run:
     if earlier and not request.resume:
         raise _taken(earlier)
     if earlier and earlier.finished:
-        logger.info("%s is finished already", earlier.name)
-        return earlier
+        return _already(earlier)
     started = time.perf_counter()
     plan = planning.plan(request.layers, request.experiments_folder, request.cache_folder, earlier)
     with files.lock(folder, f"{folder} is in use by another process"):
         files.clear_temporaries(folder)
-        if not earlier and runs.exists(folder):
-            raise _taken(runs.read(folder))
-        begun = earlier or _begin(folder, plan)
+        now = runs.read(folder) if runs.exists(folder) else None  # another process may have been faster
+        if now and not request.resume:
+            raise _taken(now)
+        if now and now.finished:
+            return _already(now)
+        begun = _begin(folder, plan, now)
         training, history = _training(plan, folder)
         _fit(training, folder, history)
         return _results(begun, plan, training, history, started)
+
+
+def _already(finished: Run) -> Run:
+    logger.info("%s is finished already", finished.name)
+    _drop_checkpoints(finished.folder)
+    return finished
+
+
+def _drop_checkpoints(folder: Path) -> None:
+    for name in (checkpoint.NEWEST, checkpoint.PREVIOUS):
+        files.remove(folder / name)
 
 
 def _taken(earlier: Run) -> UserError:
@@ -80,17 +93,21 @@ def _taken(earlier: Run) -> UserError:
     )
 
 
-def _begin(folder: Path, plan: Plan) -> Run:
+def _begin(folder: Path, plan: Plan, earlier: Run | None) -> Run:
+    """The run's record, before the first step; one that goes on keeps its beginning and adds who goes on."""
+    before = earlier.record if earlier else {}
+    process = provenance.collect() | {"started": provenance.now()}
     begun = Run(
         folder,
         {
             "status": runs.UNFINISHED,
-            "settings": dataclasses.asdict(plan.config),
-            "origins": dict(plan.settled.composition.origins),
+            "config": dataclasses.asdict(plan.config),
+            "origins": before.get("origins") or dict(plan.settled.composition.origins),
             "dataset_folder": plan.settled.dataset_folder,
             "card": plan.card,
-            "provenance": provenance.collect(),
-            "timing": {"started": provenance.now()},
+            "provenance": before.get("provenance") or process,
+            "resumed": [*before.get("resumed", []), *([process] if earlier else [])],
+            "timing": before.get("timing") or {"started": provenance.now()},
         },
     )
     runs.write_record(begun)
@@ -137,6 +154,7 @@ def _fit(training: Training, folder: Path, history: list[dict[str, Any]]) -> Non
 
 def _results(begun: Run, plan: Plan, training: Training, history: Sequence[Mapping[str, Any]], started: float) -> Run:
     """Write the model of the best epoch and everything that is read off it."""
+    training.check_best()
     plan.model.load_state_dict(training.best)
     files.write_bytes(begun.path("model.pth"), artifact.dumps(training.best, plan.card))
     record = {**begun.record, "best_epoch": training.best_epoch}
@@ -150,6 +168,5 @@ def _results(begun: Run, plan: Plan, training: Training, history: Sequence[Mappi
         "last_process_seconds": time.perf_counter() - started,
     }
     done = runs.finish(Run(begun.folder, {**record, "timing": timing}))
-    for name in (checkpoint.NEWEST, checkpoint.PREVIOUS):
-        files.remove(begun.path(name))
+    _drop_checkpoints(begun.folder)
     return done

@@ -51,7 +51,8 @@ def test_an_experiments_folder_that_is_itself_a_link_is_fine(tmp_path):
 
 
 def made(folder, status=runs.FINISHED):
-    run = Run(folder, {"status": status, "card": {"classes": ["a", "b"]}, "settings": {"model": "cnn"}})
+    about = {"dataset_folder": "d", "timing": {}, "provenance": {}}
+    run = Run(folder, {"status": status, "card": {"classes": ["a", "b"]}, "config": {"model": "cnn"}, **about})
     files.make_folder(folder)
     runs.write_record(run)
     return run
@@ -106,7 +107,7 @@ def test_finishing_records_the_digest_of_every_result(tmp_path):
 
 
 def test_equal_arrays_are_equal_bytes_and_come_back(tmp_path):
-    arrays = {"b": np.arange(4), "a": np.eye(2, dtype=np.float32)}
+    arrays = {name: np.arange(4, dtype=np.float32) + i for i, name in enumerate(runs.PREDICTIONS)}
     data = runs.npz(arrays)
     assert data == runs.npz(dict(reversed(arrays.items())))
     run = made(tmp_path / "e" / "r")
@@ -135,6 +136,10 @@ def test_the_recorded_command_has_no_password(arguments, shown):
     assert provenance.command(arguments) == shown
 
 
+def git(*arguments):
+    return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
 def test_the_commit_comes_from_the_image_where_there_is_no_repository(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IMAGE_CLASSIFIER_GIT_COMMIT", "abc")
@@ -142,11 +147,8 @@ def test_the_commit_comes_from_the_image_where_there_is_no_repository(monkeypatc
     found = provenance.collect()
     assert (found["commit"], found["dirty"], found["image_digest"]) == ("abc", None, "sha256:1")
     monkeypatch.delenv("IMAGE_CLASSIFIER_GIT_COMMIT")
-    assert provenance.collect()["commit"] is None
-
-
-def git(*arguments):
-    return subprocess.run(["git", *arguments], check=True, capture_output=True, text=True).stdout.strip()
+    checkout = git("-C", provenance.__file__.rpartition("/")[0], "rev-parse", "HEAD")
+    assert provenance.collect()["commit"] == checkout
 
 
 def test_the_commit_and_its_cleanliness_are_git_s_own(monkeypatch, tmp_path):

@@ -151,7 +151,7 @@ def _listing(folder: str) -> Listing:
     """The folder's entries without hidden files and the litter of desktops."""
     try:
         with os.scandir(folder) as entries:
-            visible = sorted((e for e in entries if not _ignored(e.name)), key=lambda entry: _sort_key(entry.name))
+            visible = sorted((e for e in entries if not ignored(e.name)), key=lambda entry: _sort_key(entry.name))
     except OSError as error:
         raise UserError(f"{shown(folder)} cannot be read: {error.strerror}", "make the folder readable") from error
     folders: list[os.DirEntry[str]] = []
@@ -169,7 +169,8 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _ignored(name: str) -> bool:
+def ignored(name: str) -> bool:
+    """Whether a name is hidden, or what a desktop leaves in every folder."""
     return name.startswith(".") or name in _LITTER
 
 

@@ -97,7 +97,7 @@ def test_workers_change_nothing(make, workers, small_blocks):
         assert torch.equal(alone[1], helped[1])
 
 
-def test_an_example_is_augmented_the_same_in_every_batch_size(make):
+def test_an_example_is_augmented_the_same_in_every_batch_size(make, small_blocks):
     results = []
     for batch_size in (1, 7, 50, COUNT):
         images, labels = joined(make(batch_size=batch_size, shuffle=True, augmentation=EVERYTHING), 4)
@@ -202,5 +202,6 @@ def test_on_the_cpu_no_thread_competes_with_the_training(split):
     batches = Batches(
         split, np.arange(COUNT), batch_size=7, mean=MEAN, std=STD, device=torch.device("cpu"), num_workers=3
     )
-    next(batches.epoch(0))
+    unfinished = batches.epoch(0)
+    next(unfinished)
     assert [thread for thread in threading.enumerate() if thread.name.startswith("prefetch")] == []

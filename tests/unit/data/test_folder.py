@@ -154,6 +154,12 @@ def test_different_class_folders_in_train_and_test_are_refused_by_name(split_pet
     assert refusal(split_pets).endswith("only in train: dog; only in test: dogs")
 
 
+@pytest.mark.parametrize(("split", "other"), [("train", "test"), ("test", "train")])
+def test_a_class_folder_that_one_split_lacks_is_named(split_pets, split, other):
+    (split_pets / split / "bird").mkdir()
+    assert refusal(split_pets).endswith(f"different class folders: only in {split}: bird")
+
+
 def test_a_test_folder_alone_is_refused(split_pets):
     shutil.rmtree(split_pets / "train")
     assert "has test, but no folder train" in refusal(split_pets)

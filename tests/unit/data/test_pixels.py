@@ -196,6 +196,24 @@ def test_a_bomb_is_refused_by_its_header(tmp_path, side):
         read(tmp_path / "x.png")
 
 
+def test_a_jpeg_bomb_is_refused_by_its_header(tmp_path, picture):
+    picture(tmp_path / "x.jpg", 8, 8)
+    content = (tmp_path / "x.jpg").read_bytes()
+    frame = content.index(b"\xff\xc0")
+    size = struct.pack(">2H", 60_000, 60_000)
+    (tmp_path / "x.jpg").write_bytes(content[: frame + 5] + size + content[frame + 9 :])
+    with pytest.raises(RefusedError, match="60000 x 60000 pixels are more than the limit"):
+        read(tmp_path / "x.jpg")
+
+
+def test_of_a_camera_file_with_several_pictures_the_first_counts(tmp_path, noise):
+    first, second = Image.fromarray(noise()), Image.fromarray(noise())
+    first.save(tmp_path / "x.mpo", save_all=True, append_images=[second])
+    saved(first, tmp_path / "first.jpg")
+    (tmp_path / "x.mpo").rename(tmp_path / "x.jpg")
+    assert np.array_equal(read(tmp_path / "x.jpg"), read(tmp_path / "first.jpg"))
+
+
 def test_a_bomb_in_the_metadata_is_refused(tmp_path):
     text = b"Comment\0\0" + zlib.compress(bytes(80_000_000), 9)
     (tmp_path / "x.png").write_bytes(png_header(8, 8) + png_chunk((b"zTXt", text)) + png_chunk((b"IDAT", b"")))

@@ -145,13 +145,15 @@ def test_images_of_one_size_keep_it_even_if_not_square(tmp_path, prepared, pictu
     assert prepared(tmp_path / "wide").shape == (6, 10, 3)
 
 
-@pytest.mark.parametrize("odd", ["a/0.png", "b/9.png"])
-def test_images_of_several_sizes_become_64_by_64(pets, prepared, picture, odd):
-    picture(pets / odd.replace("a/", "cat/").replace("b/", "dog/"), 30, 20)
+@pytest.mark.parametrize("odd", ["cat/0.png", "dog/9.png"])
+@pytest.mark.parametrize("size", [(30, 20), (30, 8), (8, 30)])
+def test_images_of_several_sizes_become_64_by_64(pets, prepared, picture, odd, size):
+    picture(pets / odd, *size)
     assert prepared(pets).shape == (64, 64, 3)
 
 
 def test_a_given_size_is_used(pets, prepared):
+    assert prepared(pets).shape == (8, 8, 3)
     assert prepared(pets, image_size=5).shape == (5, 5, 3)
 
 
@@ -177,7 +179,9 @@ def test_the_same_image_in_train_and_test_is_a_warning_with_a_count(pets, prepar
     assert "13 of 20 test images are also in train" in caplog.text
 
 
-def test_all_broken_files_are_listed_with_their_reasons_in_one_error(pets, prepared):
+def test_all_broken_files_are_listed_with_their_reasons_in_one_error(pets, prepared, picture):
+    picture(pets / "cat" / "a.jpg")
+    (pets / "cat" / "a.jpg").write_bytes((pets / "cat" / "a.jpg").read_bytes()[:-10])
     (pets / "cat" / "0.png").write_bytes(b"")
     (pets / "cat" / "1.png").write_bytes((pets / "cat" / "2.png").read_bytes()[:-40])
     (pets / "dog" / "notes.txt").write_text("about my dog")
@@ -187,13 +191,14 @@ def test_all_broken_files_are_listed_with_their_reasons_in_one_error(pets, prepa
         stream.write(b"GIF89a")
     error = refusal(prepared, pets)
     lines = error.what.splitlines()
-    assert lines[0] == "5 of 22 files cannot be used:"
+    assert lines[0] == "6 of 23 files cannot be used:"
     assert [line.split(": ")[0].split("pets/")[1] for line in lines[1:]] == [
-        "cat/0.png", "cat/1.png", "dog/f.tif", "dog/notes.txt", "dog/\\xff.png",
+        "cat/0.png", "cat/1.png", "cat/a.jpg", "dog/f.tif", "dog/notes.txt", "dog/\\xff.png",
     ]  # fmt: skip
     assert "not a readable image" in lines[1]
-    assert "floating-point" in lines[3]
-    assert "only images" in error.hint or "nothing but images" in error.hint
+    assert "truncated" in lines[3]
+    assert "floating-point" in lines[4]
+    assert "nothing but images" in error.hint
     assert error.what.encode("utf-8")
     assert os.listdir(pets.parent / "cache") == []
 

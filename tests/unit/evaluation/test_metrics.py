@@ -67,7 +67,7 @@ def test_per_class_figures_are_scikit_learns(given):
     assert list(per_class) == CLASSES
     for index, figures in enumerate(per_class.values()):
         assert figures["n"] == support[index]
-        assert figures["precision"] == (pytest.approx(precision[index]) if answered[index] else None)
+        assert figures["precision"] == (pytest.approx(precision[index]) if answered[index] and support[index] else None)
         for name, value in (("recall", recall), ("accuracy", recall), ("f1", f1)):
             assert figures[name] == (pytest.approx(value[index]) if support[index] else None)
 

@@ -31,7 +31,7 @@ def test_net_is_the_original_notebooks_network():
         hidden = torch.nn.functional.max_pool2d(one(image).clamp(min=0), 2)
         hidden = torch.nn.functional.max_pool2d(two(hidden).clamp(min=0), 2).flatten(1)
         hidden = model.fc2(model.fc1(hidden).clamp(min=0)).clamp(min=0)
-        torch.testing.assert_close(model(image), model.head(hidden))
+        torch.testing.assert_close(model(image), model.fc3(hidden))
 
 
 @pytest.mark.parametrize("model", [*OWN, "resnet18", "squeezenet1_1", "vit_b_32"])

@@ -99,7 +99,7 @@ def test_nothing_is_loaded_when_something_does_not_fit():
 
 @pytest.mark.parametrize(
     ("model", "expected"),
-    [("net", "head"), ("cnn", "head"), ("resnet18", "body.fc"), ("squeezenet1_1", "body.classifier.1"),
+    [("net", "fc3"), ("cnn", "head"), ("resnet18", "body.fc"), ("squeezenet1_1", "body.classifier.1"),
      ("mobilenet_v3_small", "body.classifier.3"), ("swin_t", "body.head"), ("densenet121", "body.classifier")],
 )  # fmt: skip
 def test_the_head_is_found_in_every_family(model, expected):
