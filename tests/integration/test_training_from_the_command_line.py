@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import pty
+import shutil
 import signal
 import struct
 import subprocess
@@ -22,7 +23,11 @@ from image_classifier.files import digest_file
 
 pytestmark = pytest.mark.integration
 
+DIGITS = ("--experiment_name", "e", "--run_name", "r", "--dataset_folder", "digits", "--model", "cnn")
 TINY = ("--model", "cnn", "--num_epochs", "2", "--num_threads", "1")
+
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
 
 
 def program(*arguments, folder, module=("image_classifier.main",), **options):
@@ -192,6 +197,11 @@ def test_what_cannot_be_done_is_refused_in_words(trained, arguments, words):
         (["--experiment_name", "e", "--run_name", "r", "--dataset_folder", "digits", "--model", "net"], ["16×16"]),
         (["--experiment_name", "e", "--run_name", "r", "--config", "none.yaml"], ["none.yaml"]),
         (["--experiment_name", "e", "--run_name", "r", "stray"], ["stray"]),
+        ([*DIGITS, "--cutout", "8"], ["cutout"]),
+        ([*DIGITS, "--pretrained_model", "torchvision"], ["publishes no weights for cnn"]),
+        ([*DIGITS, "--pretrained_model", "/"], ["not a regular file"]),
+        ([*DIGITS, "--num_threads", "9" * 5000], ["num_threads"]),
+        ([*DIGITS, "--dataset_folder", "x" * 5000], ["x"]),
     ],
 )
 def test_a_training_that_cannot_be_is_refused_before_anything_is_written(tmp_path, arguments, words):
@@ -260,6 +270,46 @@ def test_two_processes_cannot_train_the_same_run(tmp_path):
 def test_resume_starts_a_run_that_is_not_there(tmp_path):
     assert train(tmp_path, "r", *TINY, "--resume").returncode == 0
     assert load_run(tmp_path / "experiments/e/r").finished
+
+
+@pytest.fixture
+def copied(trained, tmp_path):
+    """Finished runs that a test may damage."""
+    shutil.copytree(trained[0], tmp_path, dirs_exist_ok=True)
+    return tmp_path
+
+
+def test_a_damaged_file_of_a_run_is_named_and_no_bug(copied):
+    one = copied / "experiments/e/one"
+    good = (one / "predictions.npz").read_bytes()
+    for data, word in ((good[:1000], "predictions.npz"), (POINTER, "git lfs pull")):
+        (one / "predictions.npz").write_bytes(data)
+        assert refused(command(copied, "compare", "e/one", "e/two"), word)
+    (one / "predictions.npz").write_bytes(good)
+    (one / "model.pth").write_bytes((copied / "experiments/e/two/model.pth").read_bytes())
+    assert refused(command(copied, "evaluate", "e/one"), "not the model that this run wrote")
+    (one / "model.pth").write_bytes(POINTER)
+    assert refused(command(copied, "predict", "e/one", "x.png"), "x.png")
+    assert refused(command(copied, "evaluate", "e/one"), "git lfs pull")
+    (one / "metrics.json").unlink()
+    done = command(copied, "runs")
+    assert done.returncode == 0
+    assert "e/two" in done.stdout
+    (copied / "experiments/e/two/run.json").write_text("[]")
+    assert refused(command(copied, "evaluate", "e/two"), "not the record of a run")
+
+
+def test_evaluating_on_new_images_matches_classes_by_name_and_takes_them_all(photos, tmp_path):
+    assert train(tmp_path, "r", *TINY, "--image_size", "16", dataset=photos).returncode == 0
+    new = tmp_path / "new"
+    shutil.copytree(photos / "test", new)
+    done = command(tmp_path, "evaluate", "e/r", "--dataset_folder", "new", "--output", "new.json")
+    assert done.returncode == 0, done.stderr
+    report = json.loads((tmp_path / "new.json").read_text())
+    own = load_run(tmp_path / "experiments/e/r").metrics()
+    assert (report["n"], report["accuracy"]) == (own["n"], own["accuracy"]) == (10, own["accuracy"])
+    (new / "red").rename(new / "green")
+    assert refused(command(tmp_path, "evaluate", "e/r", "--dataset_folder", "new"), "does not know the class green")
 
 
 def test_a_parents_model_is_where_a_child_begins(trained):
