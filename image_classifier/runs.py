@@ -105,9 +105,10 @@ class Run:
         """The arrays of `predictions.npz`: labels and probabilities of test and val, and val's rows in its split."""
         path = self.path("predictions.npz")
         try:
-            if artifact.is_pointer(path.read_bytes()[:200]):
+            data = path.read_bytes()
+            if artifact.is_pointer(data):
                 raise artifact.pointer_error(path)
-            with np.load(path, allow_pickle=False) as archive:
+            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
                 return {name: archive[name] for name in PREDICTIONS}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise UserError(
@@ -130,10 +131,10 @@ def locate(experiments_folder: Path, experiment_name: str, run_name: str) -> Pat
     check_name(run_name, "--run_name")
     folder = experiments_folder / experiment_name / run_name
     try:
-        folder.resolve()
+        inside = folder.resolve().is_relative_to(experiments_folder.resolve())
     except (OSError, RuntimeError) as error:
         raise UserError(f"{folder} cannot be reached: {error}", "remove the link, or choose another name") from error
-    if not folder.resolve().is_relative_to(experiments_folder.resolve()):
+    if not inside:
         raise UserError(
             f"{folder} leads out of {experiments_folder} through a link", "remove the link, or choose another name"
         )

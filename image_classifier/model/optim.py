@@ -38,10 +38,9 @@ class Optimizer(ABC):
         self.rate, self.momentum, self.weight_decay = rate, momentum, weight_decay
         self.memory: dict[str, list[Tensor]] = {}
 
-    def remember(self, name: str) -> list[Tensor]:
-        """Zeros like each parameter, kept under `name`."""
-        self.memory[name] = [torch.zeros_like(value, memory_format=torch.preserve_format) for value in self.parameters]
-        return self.memory[name]
+    def remember(self, name: str) -> None:
+        """Keep zeros like each parameter under `name`."""
+        self.memory[name] = [torch.zeros_like(value) for value in self.parameters]
 
     @torch.no_grad()
     def step(self, scale: float) -> None:

@@ -208,7 +208,8 @@ def test_no_figure_can_be_computed_on_garbage(labels, probabilities, message):
 
 
 def test_rounding_of_a_half_precision_softmax_is_no_garbage():
-    Predictions(np.array([0, 1]), np.array([[0.5, 0.5005], [0.9, 0.0995]], np.float32))
+    found = Predictions(np.array([0, 1]), np.array([[0.5, 0.5005], [0.9, 0.0995]], np.float32))
+    assert found.predicted.tolist() == [1, 0]
 
 
 @pytest.mark.parametrize("classes", [["a"], ["a", "b", "c"], ["a", "a"]])
