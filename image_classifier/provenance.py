@@ -50,8 +50,8 @@ def command(arguments: list[str]) -> str:
 
 def _commit() -> dict[str, Any]:
     given = os.environ.get("IMAGE_CLASSIFIER_GIT_COMMIT")
-    if given:
-        return {"commit": given, "dirty": None}
+    if given:  # an image carries no repository, but knows which commit it was built from
+        return {"commit": given.removesuffix("-dirty"), "dirty": given.endswith("-dirty")}
     # The team's repository, in which the command was given; else the checkout that this package runs from, if it does.
     for folder in (Path.cwd(), Path(__file__).parent.parent):
         commit = _git(folder, "rev-parse", "HEAD")

@@ -19,7 +19,7 @@ def run(arguments: argparse.Namespace) -> int:
     if len(arguments.runs) < 2:
         raise UserError("one run is nothing to compare", "name two runs or more")
     found = [runs.find(name, arguments.experiments_folder) for name in arguments.runs]
-    comparison = compare([_compared(each) for each in found])
+    comparison = compare([compared(each) for each in found])
     if output and output.suffix == ".json":
         files.write_json(output, comparison.to_json())
     elif output:
@@ -28,7 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _compared(each: Run) -> Compared:
+def compared(each: Run) -> Compared:
+    """A run's answers on its test split."""
     arrays = each.predictions()
     test = Predictions(arrays["test_labels"], arrays["test_probabilities"])
     return Compared(each.name, each.card["dataset_digest"], test.labels, test.predicted, each.classes)

@@ -2,14 +2,15 @@
 
 import argparse
 
-from image_classifier import composition, reference
+from image_classifier import composition, dispatch, reference
 from image_classifier.stages import settings
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the settings as YAML that `--config` accepts, or the reference page of all settings."""
-    if arguments.form == "reference":
-        print(reference.page(), end="")
+    """Print the settings as YAML that `--config` accepts; or the page, or the workflow's form, of all settings."""
+    pages = {"reference": reference.page, "dispatch": dispatch.inputs}
+    if arguments.form in pages:
+        print(pages[arguments.form](), end="")
         return 0
     settled = settings.settle(settings.layers(arguments), arguments.experiments_folder)
     print(composition.as_yaml(settled.composition), end="")

@@ -5,7 +5,7 @@ import shlex
 
 import pytest
 
-from image_classifier.main import command_parser, trainer_parser
+from image_classifier.commands import command_parser, trainer_parser
 
 pytestmark = pytest.mark.integration
 

@@ -172,6 +172,8 @@ def test_compare_says_in_words_which_run_is_worse(trained):
         (["predict", "e/one", "cache", "--output", "x.txt"], ["x.txt"]),
         (["compare", "e/one"], ["nothing to compare"]),
         (["compare", "e/one", "e/two", "--output", "x.html"], [".json"]),
+        (["notify", "e/none"], ["e/none is not a run"]),
+        (["notify", "e/one", "--output", "x.html"], ["x.html", ".md"]),
         (["runs", "--experiments_folder", "nowhere"], ["nowhere"]),
         (["prepare", "--dataset_folder", "digit"], ["digits"]),
         (["config", "--model", "resnet81"], ["resnet18"]),
@@ -321,6 +323,21 @@ def test_a_parents_model_is_where_a_child_begins(trained):
     assert child.config.model == "cnn"
     assert child.card["parent_sha256"] == digest_file(folder / "experiments" / parent)
     assert child.history()[0]["acc"] > 0.8
+    assert command(folder, "notify", "e/child", "--output", "child.md").returncode == 0
+    told = (folder / "child.md").read_text()
+    assert "Not distinguishable from its parent e/one" in told
+    assert f"{100 * child.metrics()['accuracy']:.1f} %" in told
+    assert child.card["parent_sha256"] in told
+    assert "| pretrained_model | e/one/model.pth" in told
+    assert "| momentum |" not in told, "what the recipe says was chosen by nobody"
+
+
+def test_a_summary_without_its_parent_at_hand_has_no_comparison(trained):
+    folder, _ = trained
+    done = command(folder, "notify", "e/one")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("## e/one\n")
+    assert "parent" not in done.stdout
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ LAYERS = (
     {"errors"},
     {"files"},
     {"config", "randomness", "signals"},
-    {"composition"},
-    {"reference"},
+    {"commands", "composition"},
+    {"reference", "dispatch"},
     {"runtime"},
     {"data", "model", "evaluation", "visualization"},
     {"provenance"},
@@ -28,6 +28,7 @@ RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 MEANINGLESS = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 MOST_LINES_IN_A_FILE = 250
 MOST_LINES_IN_A_FUNCTION = 60
+TALKING = {"commands", "main", "stages"}
 # A worker process answers on its stdout, which is a pipe.
 WORKERS = {f"{PACKAGE}.data.decoding"}
 # CIFAR's batches are pickles; this room admits numpy arrays only.
@@ -131,7 +132,7 @@ def logging_set_up_outside_main(trees):
 def prints_outside_the_command_line(trees):
     for name, tree in trees.items():
         for node in ast.walk(tree):
-            if called(node) not in {"print", "sys.stdout.write"} or room(name) in {"main", "stages"} or name in WORKERS:
+            if called(node) not in {"print", "sys.stdout.write"} or room(name) in TALKING or name in WORKERS:
                 continue
             to = [ast.unparse(keyword.value) for keyword in node.keywords if keyword.arg == "file"]
             if not to or to[0] in {"sys.stdout", "sys.stderr"}:  # print to a pipe is a way to write a line

@@ -5,9 +5,10 @@ import sys
 
 import pytest
 
+from image_classifier.commands import command_parser, trainer_parser
 from image_classifier.config import FIELDS
 from image_classifier.errors import UserError
-from image_classifier.main import command_parser, main, trainer, trainer_parser
+from image_classifier.main import main, trainer
 
 pytestmark = pytest.mark.unit
 
@@ -35,7 +36,7 @@ def test_the_version_is_the_packages(program, capsys):
     assert capsys.readouterr().out.strip() == version("image_classifier")
 
 
-@pytest.mark.parametrize("command", ["train", "prepare", "evaluate", "predict", "compare", "runs", "config"])
+@pytest.mark.parametrize("command", ["train", "prepare", "evaluate", "predict", "compare", "notify", "runs", "config"])
 def test_every_command_explains_itself(command, capsys):
     with pytest.raises(SystemExit) as caught:
         main([command, "--help"])

@@ -12,7 +12,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-LAYERS = ("build", "prod", "cq", "dev")
+LAYERS = ("build", "prod", "image", "cq", "dev")
 
 
 @pytest.fixture(scope="module")

@@ -145,7 +145,9 @@ def test_the_commit_comes_from_the_image_where_there_is_no_repository(monkeypatc
     monkeypatch.setenv("IMAGE_CLASSIFIER_GIT_COMMIT", "abc")
     monkeypatch.setenv("IMAGE_CLASSIFIER_IMAGE_DIGEST", "sha256:1")
     found = provenance.collect()
-    assert (found["commit"], found["dirty"], found["image_digest"]) == ("abc", None, "sha256:1")
+    assert (found["commit"], found["dirty"], found["image_digest"]) == ("abc", False, "sha256:1")
+    monkeypatch.setenv("IMAGE_CLASSIFIER_GIT_COMMIT", "abc-dirty")  # built from a work tree with changes
+    assert (provenance.collect()["commit"], provenance.collect()["dirty"]) == ("abc", True)
     monkeypatch.delenv("IMAGE_CLASSIFIER_GIT_COMMIT")
     checkout = git("-C", provenance.__file__.rpartition("/")[0], "rev-parse", "HEAD")
     assert provenance.collect()["commit"] == checkout

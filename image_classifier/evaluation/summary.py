@@ -1,0 +1,127 @@
+"""What a person wants to know of a run, as Markdown: figures, the parent, the worst classes, what was asked for."""
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from image_classifier.evaluation.comparison import Comparison
+from image_classifier.evaluation.metrics import Predictions, confusion
+
+_WORST = 5
+_MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|~@:])")
+
+
+@dataclass(frozen=True, eq=False)
+class Summarised:
+    """One run as its files tell it; `asked` are the settings that somebody chose, with where they were chosen."""
+
+    name: str
+    metrics: Mapping[str, Any]
+    test: Predictions
+    facts: Mapping[str, str]
+    asked: Mapping[str, str]
+    against: Comparison | None = None
+
+
+def markdown(run: Summarised) -> str:
+    """The summary; names that come from data are shown as they are and never as markup."""
+    parts = [
+        f"## {escaped(run.name)}",
+        _headline(run.metrics),
+        _figures(run.metrics),
+        *_against(run.against),
+        *_worst(run.metrics["per_class"], run.test),
+        *_table("The run", ("", ""), run.facts),
+        *_table("What was chosen", ("setting", "value"), run.asked),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown and HTML show as it is, on one line."""
+    visible = "".join(letter if letter.isprintable() else " " for letter in text)
+    return _MARKUP.sub(r"\\\1", html.escape(visible, quote=False))
+
+
+def _headline(metrics: Mapping[str, Any]) -> str:
+    low, high = metrics["accuracy_ci95"]
+    return (
+        f"**{_percent(metrics['accuracy'])}** of {metrics['n']:,} test examples are classified right "
+        f"(95 % interval {_percent(low)} to {_percent(high)})."
+    )
+
+
+def _figures(metrics: Mapping[str, Any]) -> str:
+    val = metrics["val"]
+    rows = [("", "test", "validation"), ("---", "---:", "---:")]
+    rows.append(("examples", f"{metrics['n']:,}", f"{val['n']:,}" if val else "–"))
+    rows.append(("accuracy", _share(metrics), _share(val) if val else "–"))
+    rows.append(("loss", f"{metrics['loss']:.4f}", f"{val['loss']:.4f}" if val else "–"))
+    rows.append(("macro F1", f"{metrics['macro_f1']:.4f}", ""))
+    rows.append(("calibration error", f"{metrics['ece']:.4f}", ""))
+    if val:
+        rows.append(("best epoch", "", str(val["best_epoch"])))
+    return "\n".join(_line(row) for row in rows)
+
+
+def _against(comparison: Comparison | None) -> list[str]:
+    if comparison is None:
+        return []
+    parent, run = comparison.rows
+    if run.p is None:
+        verdict = f"The parent {escaped(parent.name)} is {escaped(run.verdict)}."
+    elif run.verdict == "not distinguishable":
+        verdict = f"Not distinguishable from its parent {escaped(parent.name)} on this test data."
+    else:
+        verdict = f"**{run.verdict.capitalize()}** than its parent {escaped(parent.name)}."
+    return ["### Against the parent", verdict, comparison.to_markdown().rstrip()]
+
+
+def _worst(per_class: Mapping[str, Mapping[str, Any]], test: Predictions) -> list[str]:
+    classes = list(per_class)
+    accuracy = {name: figures["accuracy"] for name, figures in per_class.items() if figures["n"]}
+    wrong = sorted((name for name in accuracy if accuracy[name] < 1), key=accuracy.__getitem__)
+    if not wrong:
+        return ["### Worst classes", f"None: all {len(accuracy)} classes are without an error."]
+    counts = confusion(test.labels, test.predicted, len(classes))
+    lines = [_line(("class", "examples", "accuracy", "95 % interval", "most often taken for")), _line(["---"] * 5)]
+    for name in wrong[:_WORST]:
+        figures, own = per_class[name], classes.index(name)
+        low, high = map(_percent, figures["ci95"])
+        taken_for = _taken_for(counts[own], own, classes)
+        lines.append(
+            _line((escaped(name), f"{figures['n']:,}", _percent(accuracy[name]), f"{low} to {high}", taken_for))
+        )
+    return ["### Worst classes", "\n".join(lines)]
+
+
+def _taken_for(row: npt.NDArray[np.int64], own: int, classes: Sequence[str]) -> str:
+    others = row.copy()
+    others[own] = 0
+    most = int(others.argmax())
+    return f"{escaped(classes[most])} ({others[most]:,})"
+
+
+def _table(title: str, head: Sequence[str], rows: Mapping[str, str]) -> list[str]:
+    if not rows:
+        return []
+    lines = [_line(head), _line(["---"] * len(head)), *(_line((name, escaped(value))) for name, value in rows.items())]
+    return [f"### {title}", "\n".join(lines)]
+
+
+def _share(figures: Mapping[str, Any]) -> str:
+    low, high = figures["accuracy_ci95"]
+    return f"{_percent(figures['accuracy'])} ({_percent(low)} to {_percent(high)})"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
