@@ -20,7 +20,7 @@ CREATED := $(VENV)/.created
 PROD := $(VENV)/.prod-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: help demo test lint format lock wheel clean preflight
+.PHONY: help demo test lint hooks format lock wheel clean preflight
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name about; do printf '  make %-8s %s\n' "$$name" "$$about"; done
@@ -32,15 +32,12 @@ test: lint ## Set up for development, then every linter and every test
 	$(BIN)/python -m pytest
 
 lint: preflight $(DEV) ## Read the code without running it
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
+	PATH="$(CURDIR)/$(BIN):$$PATH" SKIP=no-commit-to-main $(BIN)/pre-commit run --all-files --show-diff-on-failure
 	$(BIN)/mypy
 	$(BIN)/pylint image_classifier
-	@if command -v shellcheck >/dev/null; then \
-	    set -x; shellcheck .ci/run requirements/*.sh; \
-	else \
-	    echo 'shellcheck is not installed: the shell scripts were not read (apt install shellcheck)'; \
-	fi
+
+hooks: preflight $(DEV) ## Have git run the quick linters before each commit
+	$(BIN)/pre-commit install
 
 format: preflight $(DEV) ## Lay out the code and repair what ruff can
 	$(BIN)/ruff check --fix .

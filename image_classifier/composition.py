@@ -21,7 +21,7 @@ _ASIDE = {
     "augment": "the settings are flip, translate and cutout",
     "experiment_name": "give it as a flag",
     "run_name": "give it as a flag",
-    "db_pass": "secrets do not belong in files",
+    "db_pass": "secrets do not belong in files",  # pragma: allowlist secret
 }
 
 

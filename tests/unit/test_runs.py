@@ -123,12 +123,15 @@ def test_the_history_survives_the_file_in_full_precision(tmp_path):
     assert run.history() == [row]
 
 
+ADDRESS = "postgresql://me:s3cret@host/db"  # pragma: allowlist secret
+
+
 @pytest.mark.parametrize(
     ("arguments", "shown"),
     [
         (["t", "--db_pass", "s3cret", "--seed", "1"], "t --db_pass '***' --seed 1"),
         (["t", "--db_pass=s3cret"], "t '--db_pass=***'"),
-        (["t", "--uri", "postgresql://me:s3cret@host/db"], "t --uri 'postgresql://me:***@host/db'"),
+        (["t", "--uri", ADDRESS], "t --uri 'postgresql://me:***@host/db'"),
     ],
 )
 def test_the_recorded_command_has_no_password(arguments, shown):
