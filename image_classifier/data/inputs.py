@@ -23,6 +23,7 @@ FALLBACK_SIZE = 64
 _CHUNK_FILES = 256
 _CHUNK_BYTES = 4_000_000
 _FIRST_LOOK = 20
+_NO_STRAYS = "replace or remove these files and run again; a class folder may hold nothing but images"
 
 
 def write_inputs(folder: Path, examples: dict[str, Examples], image_size: int | None, *, quiet: bool) -> Shape:
@@ -79,7 +80,15 @@ def _first_size(images: dict[str, Sequence[ImageFile]]) -> Shape | None:
     return None
 
 
-def write_files(folder: Path, images: dict[str, Sequence[ImageFile]], shape: Shape, size: int, *, quiet: bool) -> bool:
+def write_files(
+    folder: Path,
+    images: dict[str, Sequence[ImageFile]],
+    shape: Shape,
+    size: int,
+    *,
+    quiet: bool,
+    hint: str = _NO_STRAYS,
+) -> bool:
     """Decode all files into new arrays; False as soon as one is not of the native size that was expected."""
     chunks = []
     for name, split in images.items():
@@ -96,7 +105,7 @@ def write_files(folder: Path, images: dict[str, Sequence[ImageFile]], shape: Sha
             failures += reply["failures"]
             bar.update(reply["count"])
     if failures:
-        raise _unusable(failures, total)
+        raise _unusable(failures, total, hint)
     return True
 
 
@@ -111,9 +120,6 @@ def _chunks(array: str, images: Sequence[ImageFile], size: int) -> Iterator[Chun
     yield {"array": array, "row": start, "paths": [f.path for f in images[start:]], "size": size}
 
 
-def _unusable(failures: list[tuple[str, str]], total: int) -> UserError:
+def _unusable(failures: list[tuple[str, str]], total: int, hint: str) -> UserError:
     lines = [f"\n  {shown(path)}: {shown(reason)}" for path, reason in sorted(failures)]
-    return UserError(
-        f"{len(failures)} of {total} files cannot be used:{''.join(lines)}",
-        "replace or remove these files and run again; a class folder may hold nothing but images",
-    )
+    return UserError(f"{len(failures)} of {total} files cannot be used:{''.join(lines)}", hint)

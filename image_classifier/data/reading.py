@@ -39,6 +39,7 @@ def image_files(paths: Sequence[Path]) -> list[ImageFile]:
     return images
 
 
+_LEAVE_OUT = "leave these files out, or replace them"
 _HINT = "PATH is an image file or a folder of images"
 
 
@@ -53,7 +54,7 @@ def read_images(images: Sequence[ImageFile], shape: Shape) -> Pixels:
     height, width, channels = shape
     size = height if height == width else NATIVE
     with files.scratch_folder() as folder:
-        if not write_files(folder, {"asked": images}, (height, width, 3), size, quiet=True):
+        if not write_files(folder, {"asked": images}, (height, width, 3), size, quiet=True, hint=_LEAVE_OUT):
             raise UserError(f"the model takes images of {height}×{width} pixels only", "resize them first")
         pixels: Pixels = np.load(folder / array_name("asked", "inputs"))
     if channels == len(_LUMA):

@@ -34,40 +34,26 @@ def build(config: Config, num_classes: int, shape: tuple[int, int, int]) -> nn.M
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(randomness.key(config.seed, "initialisation"))
         model: nn.Module = builder(num_classes, shape, **options)
-    _try_once(model, name, shape)
-    if config.batch_size == 1:
-        _try_alone(model, name, shape)
+    _try(model.eval(), shape, f"{name} cannot take images of {shape[0]}×{shape[1]} pixels", _LARGER)
+    if config.batch_size == 1:  # batch normalisation cannot learn from one value per channel
+        _try(copy.deepcopy(model).train(), shape, f"{name} cannot learn from one image at a time", _TWO)
     laid_out: nn.Module = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return laid_out
 
 
-def _try_once(model: nn.Module, name: str, shape: tuple[int, int, int]) -> None:
-    """Images that are too small for a network show here, and not after the run folder is made."""
+_LARGER = "choose a larger --image_size, or --model cnn"
+_TWO = "choose --batch_size 2 or more"
+
+
+def _try(model: nn.Module, shape: tuple[int, int, int], refusal: str, hint: str) -> None:
+    """What a network cannot compute shows here, and not after the run folder is made."""
     height, width, channels = shape
-    model.eval()
     try:
         with torch.inference_mode():
             model(torch.zeros(1, channels, height, width))
     except (RuntimeError, ValueError, AssertionError) as error:
-        raise UserError(
-            f"{name} cannot take images of {height}×{width} pixels: {_reason(error)}",
-            "choose a larger --image_size, or --model cnn",
-        ) from error
-
-
-def _reason(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "it is built for another size")
-
-
-def _try_alone(model: nn.Module, name: str, shape: tuple[int, int, int]) -> None:
-    """Batch normalisation cannot learn from one value per channel."""
-    height, width, channels = shape
-    try:
-        copy.deepcopy(model).train()(torch.zeros(1, channels, height, width))
-    except ValueError as error:
-        raise UserError(
-            f"{name} cannot learn from one image at a time: {error}", "choose --batch_size 2 or more"
-        ) from error
+        reason = next(iter(str(error).splitlines()), "it is built for another size")
+        raise UserError(f"{refusal}: {reason}", hint) from error
 
 
 def head(model: nn.Module) -> str:

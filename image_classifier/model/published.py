@@ -13,6 +13,7 @@ from torchvision import models
 from image_classifier import files
 from image_classifier.errors import UserError
 from image_classifier.model import artifact
+from image_classifier.model.pooling import AdaptiveMean
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +45,16 @@ def build(num_classes: int, shape: tuple[int, int, int], name: str) -> Published
     except (ValueError, AssertionError, RuntimeError) as error:
         hint = "published weights fit --image_size 224"
         raise UserError(f"{name} cannot be built for images of {height}×{width} pixels: {error}", hint) from error
+    _repeat_on_gpus(body)
     return Published(body, channels)
+
+
+def _repeat_on_gpus(body: nn.Module) -> None:
+    """Have vgg and alexnet repeat: they pool to a grid, which torch refuses to differentiate on a GPU if results must repeat."""
+    pool = getattr(body, "avgpool", None)
+    if isinstance(pool, nn.AdaptiveAvgPool2d) and pool.output_size not in (1, (1, 1)):
+        height, width = pool.output_size  # type: ignore[misc]
+        body.avgpool = AdaptiveMean(height, width)  # type: ignore[arg-type]
 
 
 def weights(name: str) -> artifact.Artifact:

@@ -387,7 +387,7 @@ def test_one_broken_image_is_named_and_nothing_is_written(photos, tmp_path):
     assert train(tmp_path, "r", *TINY, "--image_size", "16", dataset=photos).returncode == 0
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     done = command(tmp_path, "predict", "e/r", photos / "test", "broken.png", "--output", "p.csv")
-    assert refused(done, "broken.png")
+    assert refused(done, "broken.png", "leave these files out")
     assert not (tmp_path / "p.csv").exists()
 
 

@@ -11,6 +11,7 @@ from image_classifier.errors import UserError
 from image_classifier.files import digest_bytes
 from image_classifier.model import published
 from image_classifier.model.building import build
+from image_classifier.model.pooling import AdaptiveMean
 from image_classifier.model.pretrained import start_from
 
 pytestmark = pytest.mark.unit
@@ -67,3 +68,24 @@ def test_without_a_network_the_error_says_where_to_put_which_file(cache, monkeyp
 def test_every_published_network_has_weights_with_a_digest_in_their_name():
     for name in ("resnet18", "convnext_tiny", "vit_b_16", "efficientnet_b0", "swin_t"):
         assert len(published._prefix(published._url(name).rsplit("/", 1)[1])) >= 8
+
+
+@pytest.mark.parametrize("side", [(7, 7), (6, 6), (1, 1), (13, 9), (3, 5), (64, 48)])
+@pytest.mark.parametrize("grid", [(7, 7), (6, 6), (2, 3)])
+def test_pooling_to_a_grid_and_its_gradient_are_torch_s(side, grid):
+    ours = torch.randn(2, 3, *side, dtype=torch.float64, requires_grad=True)
+    theirs = ours.detach().clone().requires_grad_()
+    weigh = torch.randn(2, 3, *grid, dtype=torch.float64)
+    (AdaptiveMean(*grid)(ours) * weigh).sum().backward()
+    (torch.nn.AdaptiveAvgPool2d(grid)(theirs) * weigh).sum().backward()
+    torch.testing.assert_close(
+        AdaptiveMean(*grid)(ours), torch.nn.AdaptiveAvgPool2d(grid)(theirs), rtol=1e-6, atol=1e-6
+    )
+    torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["vgg11", "alexnet", "resnet18", "squeezenet1_1"])
+def test_no_network_pools_to_a_grid_in_the_way_that_cannot_repeat_on_a_gpu(name):
+    model = published.build(10, (64, 64, 3), name)
+    grids = [each.output_size for each in model.modules() if isinstance(each, torch.nn.AdaptiveAvgPool2d)]
+    assert all(size in (1, (1, 1)) for size in grids)
