@@ -50,7 +50,7 @@ def build(num_classes: int, shape: tuple[int, int, int], name: str) -> Published
 
 
 def _repeat_on_gpus(body: nn.Module) -> None:
-    """Have vgg and alexnet repeat: they pool to a grid, which torch refuses to differentiate on a GPU if results must repeat."""
+    """Replace the pooling of vgg and alexnet, which torch refuses on a GPU where results must repeat."""
     pool = getattr(body, "avgpool", None)
     if isinstance(pool, nn.AdaptiveAvgPool2d) and pool.output_size not in (1, (1, 1)):
         height, width = pool.output_size  # type: ignore[misc]
