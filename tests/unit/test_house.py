@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 # Addresses of package indexes and folders of one workplace: a clone elsewhere has neither. Written so that this
-# file does not find itself.
+# file does not find itself. A build may find what it mounts itself below /mnt.
 PRIVATE = re.compile(
-    r"pypi\.\w|python" + r"hosted|deb\.\w+\.org|npm" + r"js\.|find-links[ =]\S*/|/wor" + r"k/|/op" + r"t/(wheels|pypi)",
-)
+    r"pypi\.\w|python" + r"hosted|deb\.\w+\.org|npm" + r"js\.|/wor" + r"k/|/op" + r"t/(wheels|pypi)"
+    r"|find-links[ =](?!/mnt/)\S*/"
+)  # fmt: skip
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)|<(?:img|a)\b[^>]*?(?:src|href)=\"([^\"]+)\"")
 TREE_DRAWING = "│├└─┌ \t|`-+"
 

@@ -1,0 +1,39 @@
+"""The artifact of a workflow run: found, downloaded, and compared with GitHub's own digest."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import github
+from step import RefusedError
+
+NAME = "experiment_results"
+MOST_BYTES = 8 << 30
+
+
+def newest(run_id: str) -> Mapping[str, Any]:
+    """The newest artifact with results of a run (a run that was run again has one for each attempt)."""
+    listed = github.ask(f"actions/runs/{run_id}/artifacts?name={NAME}&per_page=100")["artifacts"]
+    ours = [each for each in listed if each["name"] == NAME and str(each["workflow_run"]["id"]) == run_id]
+    if not ours:
+        raise RefusedError(f"the workflow run {run_id} has no artifact {NAME}", "choose a run that trained a model")
+    found: Mapping[str, Any] = max(ours, key=lambda each: int(each["id"]))
+    return found
+
+
+def fetch(artifact: Mapping[str, Any], target: Path) -> None:
+    """Write the artifact's zip to `target`, with the digest that GitHub has for it."""
+    name = f"the artifact of the workflow run {artifact['workflow_run']['id']}"
+    if artifact["expired"]:
+        raise RefusedError(f"{name} has expired", "save results you build on with save_results, and give their path")
+    if int(artifact["size_in_bytes"]) > MOST_BYTES:
+        raise RefusedError(f"{name} has {artifact['size_in_bytes']} bytes", "this is no run of the trainer")
+    expected = artifact.get("digest")
+    if not re.fullmatch(r"sha256:[0-9a-f]{64}", str(expected)):
+        raise RefusedError(f"GitHub has no digest for {name}", "train again: artifacts made today have one")
+    found = github.download(f"actions/artifacts/{int(artifact['id'])}/zip", target, MOST_BYTES)
+    if found != expected:
+        raise RefusedError(
+            f"{name} has the digest {found} and not {expected}", "run the job again; if it stays, tell GitHub"
+        )

@@ -1,0 +1,108 @@
+"""Run the trainer in a container: container.py prepare, container.py train or container.py notify.
+
+The process becomes `docker run`, so that a signal to the step reaches the trainer, which then keeps a checkpoint.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from step import RefusedError, run, temporary, variable
+
+WORKSPACE = Path("/workspace")
+CIFAR = "data/cifar_dataset"
+PUBLISHED = "torchvision"
+
+
+def main() -> None:
+    """Become the container of the named stage."""
+    stages = {"prepare": prepare, "train": train, "notify": notify}
+    if len(sys.argv) != 2 or sys.argv[1] not in stages:
+        raise RefusedError(f"{sys.argv[1:]} is no stage", f"give one of {', '.join(stages)}")
+    # Written by this user here: docker would make what is missing as root.
+    for folder in (Path("experiments"), temporary("cache"), temporary("summary")):
+        folder.mkdir(parents=True, exist_ok=True)
+    command = stages[sys.argv[1]]()
+    sys.stdout.flush()
+    os.execvp(command[0], command)  # noqa: S606  (that is the point)
+
+
+def prepare() -> list[str]:
+    """Make the prepared store; the network is there for CIFAR-10, which is downloaded where it is missing."""
+    dataset = os.environ.get("DATASET", "")
+    if dataset == CIFAR:
+        Path(CIFAR).mkdir(parents=True, exist_ok=True)
+    options = [*network(wanted=dataset == CIFAR), *data(writable=dataset == CIFAR)]
+    return docker(options, ["image_classifier", "prepare", *arguments("arguments.prepare")])
+
+
+def train() -> list[str]:
+    """Train; the network is there for published weights, the GPU where there is one."""
+    given = arguments("arguments.train")
+    options = [*network(wanted=f"--pretrained_model={PUBLISHED}" in given), *data(writable=False), *gpu()]
+    if os.environ.get("DB_PASS"):
+        options.append("--env=DB_PASS")
+    return docker(["--name", variable("CONTAINER"), *options], ["image_classifier_trainer", *given])
+
+
+def notify() -> list[str]:
+    """Write the run's summary."""
+    options = [*network(wanted=False), mount(temporary("summary"), Path("/summary"), writable=True)]
+    return docker(options, ["image_classifier", "notify", variable("RUN_FOLDER"), "--output", "/summary/summary.md"])
+
+
+def docker(options: list[str], command: list[str]) -> list[str]:
+    """`docker run` with the caller's rights over the mounted folders and no others."""
+    image = variable("IMAGE")
+    return [
+        "docker", "run", "--rm", f"--user={os.getuid()}:{os.getgid()}", "--read-only", "--tmpfs=/tmp:exec",
+        "--shm-size=1g", "--cap-drop=ALL", "--security-opt=no-new-privileges",
+        f"--env=IMAGE_CLASSIFIER_IMAGE_DIGEST={image}", f"--env=IMAGE_CLASSIFIER_GIT_COMMIT={variable('GITHUB_SHA')}",
+        "--env=XDG_CACHE_HOME=/cache", mount(temporary("cache"), Path("/cache"), writable=True),
+        mount(Path("experiments"), WORKSPACE / "experiments", writable=True), *options, image, *command,
+    ]  # fmt: skip
+
+
+def arguments(name: str) -> list[str]:
+    """The checked arguments, and the parent's model if a step has fetched one."""
+    words = temporary(name).read_bytes().decode().split("\0")[:-1]
+    fetched = os.environ.get("PARENT")
+    return [*words, *([f"--pretrained_model={fetched}"] if fetched else [])]
+
+
+def data(*, writable: bool) -> list[str]:
+    """The data set's folder, and a model of the repository that lies outside the experiments folder."""
+    options = []
+    if dataset := os.environ.get("DATASET"):
+        options.append(mount(Path(dataset), WORKSPACE / dataset, writable=writable))
+    model = os.environ.get("MODEL")
+    if model:
+        options.append(mount(Path(model), WORKSPACE / model, writable=False))
+    return options
+
+
+def mount(source: Path, target: Path, *, writable: bool) -> str:
+    """The option that shows a folder or file of this machine in the container."""
+    return f"--mount=type=bind,source={source.absolute()},target={target}{'' if writable else ',readonly'}"
+
+
+def network(*, wanted: bool) -> list[str]:
+    """No network, unless this stage has to fetch something."""
+    return [] if wanted else ["--network=none"]
+
+
+def gpu() -> list[str]:
+    """All GPUs, if there are any: docker refuses to start with `--gpus` where there are none."""
+    found = shutil.which("nvidia-smi")
+    works = found is not None and subprocess.run([found, "-L"], capture_output=True, check=False).returncode == 0
+    if not works and os.environ.get("RUNNER_KIND") == "self-hosted-gpu":
+        raise RefusedError(
+            "this runner has no working GPU: nvidia-smi -L fails", "docs/workflows.md says how to set one up"
+        )
+    return ["--gpus=all"] if works else []
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,171 @@
+"""Check what the form asks for and write it down as arguments, before anything else uses it.
+
+This is the only place where inputs become arguments. They come as one JSON text in `INPUTS` and leave as two files of
+NUL-separated arguments, `arguments.prepare` and `arguments.train` in the job's temporary folder.
+"""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import settings
+from paths import inside
+from step import NAME, RefusedError, run, set_outputs, temporary, variable
+
+EXPERIMENTS = "experiments"
+CIFAR = "data/cifar_dataset"  # the trainer's default, downloaded where it is missing
+BUILT_IN = ("digits",)
+PUBLISHED = "torchvision"
+RUNNERS = ("ubuntu-24.04", "self-hosted-gpu")
+SETTINGS = ("model", "learning_rate", "momentum", "num_epochs", "num_workers", "batch_size")
+TEXTS = ("experiment_name", "run_name", "dataset_folder", *SETTINGS, "pretrained_model", "overrides", "runner")
+# Who may start these has write access; a pull request comes from anybody.
+TRUSTED_EVENTS = ("workflow_dispatch", "push", "schedule")
+
+
+def main() -> None:
+    """Write the arguments and what later steps must know."""
+    inputs = read(variable("INPUTS"))
+    check_runner(inputs["runner"])
+    run_folder = check_names(inputs)
+    if inputs["save_results"]:
+        check_branch(run_folder)
+    dataset = check_dataset(inputs["dataset_folder"])
+    parent, parent_run = check_parent(inputs["pretrained_model"])
+    given = settings.check(
+        {name: inputs[name] for name in SETTINGS} | settings.overrides(inputs["overrides"], SETTINGS)
+    )
+    arguments = [f"--dataset_folder={dataset}", *(f"--{name}={value}" for name, value in given.items())]
+    if parent:
+        arguments.append(f"--pretrained_model={parent}")
+    names = [f"--experiment_name={inputs['experiment_name']}", f"--run_name={inputs['run_name']}"]
+    write("arguments.prepare", arguments)
+    write("arguments.train", [*names, *arguments])
+    set_outputs(
+        {
+            "run_folder": run_folder,
+            "dataset": "" if dataset in BUILT_IN else dataset,
+            "model": model_outside(parent),
+            "parent_run": parent_run,
+            "lfs": ",".join(wanted(dataset, parent)),
+            "cache": cache_key(dataset, given.get("model", "") if parent == PUBLISHED else ""),
+        }
+    )
+
+
+def read(text: str) -> dict[str, Any]:
+    """The inputs, each of its type; who calls by the API or from another workflow leaves out what is empty."""
+    given = json.loads(text)
+    unknown = given.keys() - {*TEXTS, "save_results"} if isinstance(given, dict) else text
+    if unknown:
+        raise RefusedError(f"the inputs hold {sorted(unknown)}", "training.yaml and request.py know different inputs")
+    inputs = {name: "" if given.get(name) is None else given[name] for name in TEXTS}
+    for name, value in inputs.items():
+        if not isinstance(value, str):
+            raise RefusedError(f"{name} is {value!r} and not a text", "put it into quotes")
+    save = given.get("save_results") or False
+    if not isinstance(save, bool):
+        raise RefusedError(f"save_results is {save!r}", "give true or false")
+    return inputs | {"save_results": save, "runner": inputs["runner"] or RUNNERS[0]}
+
+
+def check_runner(runner: str) -> None:
+    """Refuse an unknown runner, and our own machines for events that anybody can cause."""
+    if runner not in RUNNERS:
+        raise RefusedError(f"runner is {runner!r}", f"choose one of {', '.join(RUNNERS)}")
+    event = variable("GITHUB_EVENT_NAME")
+    if runner != RUNNERS[0] and event not in TRUSTED_EVENTS:
+        raise RefusedError(f"{runner} was asked for by {event}", f"it serves {', '.join(TRUSTED_EVENTS)} only")
+
+
+def check_names(inputs: Mapping[str, Any]) -> str:
+    """`experiment/run`, which must be new."""
+    for name in ("experiment_name", "run_name"):
+        if not NAME.fullmatch(inputs[name]):
+            raise RefusedError(
+                f"{name} {inputs[name]!r} is not a valid name",
+                "use 1 to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit",
+            )
+    inside(EXPERIMENTS, "the experiments folder")
+    folder = f"{inputs['experiment_name']}/{inputs['run_name']}"
+    if os.path.lexists(Path(EXPERIMENTS, folder)):
+        raise RefusedError(f"{folder} is in this branch already; a run is never overwritten", "choose another run_name")
+    return folder
+
+
+def check_branch(run_folder: str) -> None:
+    """Refuse names that git takes for folders but not for branches, such as `a..b` and `a.lock`."""
+    done = subprocess.run(["git", "check-ref-format", f"refs/heads/results/{run_folder}"], check=False)
+    if done.returncode:
+        raise RefusedError(
+            f"results/{run_folder} cannot be the name of a branch",
+            "names for save_results have no two dots in a row, and do not end in a dot or in .lock",
+        )
+
+
+def check_dataset(dataset: str) -> str:
+    """A built-in name, or a path in this repository; the default where nothing is given."""
+    if dataset in BUILT_IN:
+        return dataset
+    path = inside(dataset or CIFAR, "dataset_folder")
+    if not path.exists() and str(path) != CIFAR:
+        hint = f"give {', '.join(BUILT_IN)} or the path of a folder that is committed in this branch"
+        raise RefusedError(f"dataset_folder {dataset!r} is not in this repository", hint)
+    return str(path)
+
+
+def check_parent(value: str) -> tuple[str, str]:
+    """The trainer's `--pretrained_model`, and the workflow run to fetch it from."""
+    if value in ("", PUBLISHED):
+        return value, ""
+    if value.startswith("run:"):
+        number = value.removeprefix("run:")
+        if not re.fullmatch(r"[1-9][0-9]{0,18}", number):
+            raise RefusedError(
+                f"pretrained_model is {value!r}", "a run's number is in its address: …/actions/runs/<number>"
+            )
+        return "", number
+    plain = inside(value, "pretrained_model", resolve=False)
+    for folder in (EXPERIMENTS, "."):
+        path = inside(os.path.normpath(f"{folder}/{plain}"), "pretrained_model")
+        if path.is_file():
+            return os.path.relpath(path, EXPERIMENTS), ""
+    raise RefusedError(
+        f"pretrained_model {value!r} is neither under {EXPERIMENTS}/ nor in the repository",
+        f"give the path of a committed model.pth, {PUBLISHED}, or run:<number of a run of this workflow>",
+    )
+
+
+def model_outside(parent: str) -> str:
+    """The parent's model if it is in the repository but not under the experiments folder."""
+    return os.path.normpath(Path(EXPERIMENTS, parent)) if parent.startswith("../") else ""
+
+
+def wanted(dataset: str, parent: str) -> list[str]:
+    """The paths, without links, whose files must be there in full and not as pointers to Git LFS."""
+    paths = [Path(dataset)] if dataset not in BUILT_IN and Path(dataset).exists() else []
+    if parent not in ("", PUBLISHED):
+        model = Path(os.path.normpath(Path(EXPERIMENTS, parent)))
+        # The parent's other files are what the summary compares with.
+        paths.append(model.parent if model.is_relative_to(EXPERIMENTS) else model)
+    return [str(path.resolve().relative_to(Path.cwd().resolve())) for path in paths]
+
+
+def cache_key(dataset: str, weights: str) -> str:
+    """What of the data comes over the network, named by its content where git knows it; empty for nothing."""
+    found = subprocess.run(["git", "rev-parse", f"HEAD:{dataset}"], capture_output=True, text=True, check=False)
+    content = "" if dataset in BUILT_IN else found.stdout.strip() if found.returncode == 0 else Path(dataset).name
+    return "-".join(filter(None, ("data", content, weights))) if content or weights else ""
+
+
+def write(name: str, arguments: list[str]) -> None:
+    """The arguments as a file, each ended by NUL, which no argument can hold."""
+    temporary(name).write_bytes(b"".join(argument.encode() + b"\0" for argument in arguments))
+
+
+if __name__ == "__main__":
+    run(main)
