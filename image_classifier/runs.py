@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 from image_classifier import files
-from image_classifier.config import Config, suggestion
+from image_classifier.config import CLASSICAL, Config, suggestion
+from image_classifier.data.tables import Column, columns_from
 from image_classifier.errors import UserError
 from image_classifier.model import artifact, building, pretrained
 
@@ -26,10 +27,10 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 RECORD = "run.json"
 FINISHED = "finished"
 UNFINISHED = "unfinished"
-# What a finished run consists of, run.json aside.
+# What a finished run consists of, its model and run.json aside.
 PREDICTIONS = ("test_labels", "test_probabilities", "val_labels", "val_probabilities", "val_rows")
 RESULTS = (
-    "model.pth", "metrics.png", "metrics.json", "training_history.csv", "training_history.png",
+    "metrics.png", "metrics.json", "training_history.csv", "training_history.png",
     "confusion_matrix.png", "predictions.npz",
 )  # fmt: skip
 
@@ -72,21 +73,46 @@ class Run:
         """The class names, in the order of the model's outputs."""
         return tuple(self.card["classes"])
 
+    @property
+    def columns(self) -> tuple[Column, ...] | None:
+        """What a model of tables reads of a row; None for a model of images."""
+        described = self.card["input"].get("columns")
+        return None if described is None else columns_from(described)
+
+    @property
+    def noun(self) -> str:
+        """What its examples are called."""
+        return "images" if self.columns is None else "rows"
+
     def path(self, name: str) -> Path:
         """Where a file of this run stands."""
         return self.folder / name
 
+    @property
+    def model_file(self) -> str:
+        """The name of the file with its model."""
+        return "model.skops" if self.config.model in CLASSICAL else "model.pth"
+
     def model(self, device: torch.device | str = "cpu") -> nn.Module:
-        """The trained network in evaluation mode."""
-        found = artifact.load(self.path("model.pth"))
-        if self.finished and found.sha256 != self.record["files"]["model.pth"]["sha256"]:
-            raise UserError(
-                f"{self.path('model.pth')} is not the model that this run wrote", "restore it, or train again"
-            )
+        """The trained model in evaluation mode."""
+        path = self.path(self.model_file)
+        if self.model_file == "model.skops":
+            from image_classifier.model import classical  # noqa: PLC0415  (scikit-learn takes a second to import)
+
+            self._check_model(files.digest_bytes(artifact.read(path)))
+            return classical.load(path, len(self.classes)).eval()
+        found = artifact.load(path)
+        self._check_model(found.sha256)
         height, width, channels = self.card["input"]["shape"]
         network = building.build(self.config, len(self.classes), (height, width, channels))
-        pretrained.fill(network, found.tensors, str(self.path("model.pth")))
+        pretrained.fill(network, found.tensors, str(path))
         return network.to(device).eval()
+
+    def _check_model(self, found: str) -> None:
+        if self.finished and found != self.record["files"][self.model_file]["sha256"]:
+            raise UserError(
+                f"{self.path(self.model_file)} is not the model that this run wrote", "restore it, or train again"
+            )
 
     def metrics(self) -> dict[str, Any]:
         """The content of `metrics.json`."""
@@ -196,7 +222,7 @@ def write_record(run: Run) -> None:
 
 def finish(run: Run) -> Run:
     """Hash every result into `run.json` and mark the run finished."""
-    digests = {name: _digest(run.path(name)) for name in RESULTS}
+    digests = {name: _digest(run.path(name)) for name in (run.model_file, *RESULTS)}
     done = Run(run.folder, {**run.record, "status": FINISHED, "files": digests})
     write_record(done)
     return done
