@@ -1,21 +1,17 @@
 """The run folder: its name, its files, its life from the first line of `run.json` to the last digest."""
 
-import csv
-import io
 import logging
 import re
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
-from image_classifier import files
+from image_classifier import files, results
 from image_classifier.config import CLASSICAL, Config, suggestion
 from image_classifier.data.tables import Column, columns_from
 from image_classifier.errors import UserError
@@ -28,7 +24,6 @@ RECORD = "run.json"
 FINISHED = "finished"
 UNFINISHED = "unfinished"
 # What a finished run consists of, its model and run.json aside.
-PREDICTIONS = ("test_labels", "test_probabilities", "val_labels", "val_probabilities", "val_rows")
 RESULTS = (
     "metrics.png", "metrics.json", "training_history.csv", "training_history.png",
     "confusion_matrix.png", "predictions.npz",
@@ -120,26 +115,12 @@ class Run:
 
     def history(self) -> list[dict[str, float | None]]:
         """The rows of `training_history.csv`; what a run does not have is `None`."""
-        path = self.path("training_history.csv")
-        try:
-            rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-            return [{name: float(row[name]) if row[name] else None for name in HISTORY_COLUMNS} for row in rows]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{path} cannot be read: {error}", "restore it, or train again") from error
+        return results.read_history(self.path("training_history.csv"))
 
     def predictions(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays of `predictions.npz`: labels and probabilities of test and val, and val's rows in its split."""
-        path = self.path("predictions.npz")
-        try:
-            data = path.read_bytes()
-            if artifact.is_pointer(data):
-                raise artifact.pointer_error(path)
-            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-                return {name: archive[name] for name in PREDICTIONS}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise UserError(
-                f"{path} cannot be read: {error}", f"image_classifier evaluate {self.folder} writes it again"
-            ) from error
+        again = f"image_classifier evaluate {self.folder} writes it again"
+        return results.read_npz(self.path("predictions.npz"), again)
 
 
 def check_name(name: str, flag: str) -> None:
@@ -239,23 +220,3 @@ def refresh(run: Run, names: Sequence[str]) -> Run:
 
 def _digest(path: Path) -> dict[str, Any]:
     return {"sha256": files.digest_file(path), "bytes": path.stat().st_size}
-
-
-def npz(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """The arrays as the bytes of an .npz; equal arrays give equal bytes."""
-    stream = io.BytesIO()
-    np.savez(stream, allow_pickle=False, **{name: arrays[name] for name in sorted(arrays)})
-    return stream.getvalue()
-
-
-HISTORY_COLUMNS = ("epoch", "loss", "acc", "val_loss", "val_acc", "lr", "seconds")
-
-
-def history_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The training history as CSV; full precision, empty where there is no value."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(HISTORY_COLUMNS)
-    for row in rows:
-        writer.writerow(["" if row[name] is None else row[name] for name in HISTORY_COLUMNS])
-    return stream.getvalue()

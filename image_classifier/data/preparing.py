@@ -56,9 +56,10 @@ def prepare(
     store = open_store(final)
     if store.duplicates:
         _logger.warning(
-            "%d of %d test examples are also in train: the accuracy will look better than it is",
+            "%d of %d test %s are also in train: the accuracy will look better than it is",
             store.duplicates,
             len(store.splits["test"].labels),
+            "images" if store.columns is None else "rows",
         )
     return store if output is None or output == final else _same(store, output)
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from image_classifier import files, runs, runtime
+from image_classifier import files, results, runs, runtime
 from image_classifier.config import Config
 from image_classifier.data.preparing import prepare
 from image_classifier.data.store import Store
@@ -125,7 +125,7 @@ def predict(model: nn.Module, store: Store, config: Config, place: Runtime) -> A
 
 def write_predictions(measured: Run, arrays: Arrays) -> None:
     """Write `predictions.npz`, from which every figure is read."""
-    files.write_bytes(measured.path("predictions.npz"), runs.npz(arrays))
+    files.write_bytes(measured.path("predictions.npz"), results.npz(arrays))
 
 
 def write_figures(measured: Run) -> None:

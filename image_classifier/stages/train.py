@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from image_classifier import files, provenance, runs, signals
+from image_classifier import files, provenance, results, runs, signals
 from image_classifier.composition import Layer
 from image_classifier.config import CLASSICAL
 from image_classifier.errors import UserError
@@ -149,7 +149,7 @@ def _fit(training: Fitting, folder: Path, history: list[dict[str, Any]]) -> None
         for at in training.fit():
             if at.report:
                 history.append(dataclasses.asdict(at.report))
-                files.write_text(folder / "training_history.csv", runs.history_csv(history))
+                files.write_text(folder / "training_history.csv", results.history_csv(history))
             shown.update(at)
             if isinstance(training, Training) and (stop.number or _due(training, at, saved)):
                 checkpoint.save(folder, training, history)
