@@ -55,6 +55,8 @@ def _plain(tensor: Tensor) -> Tensor:
 
 def load(path: Path) -> Artifact:
     """The content of a `model.pth`, a checkpoint or a plain state_dict, checked before and after it is read."""
+    if path.suffix == ".skops":
+        raise UserError(f"{path} is a model of scikit-learn, from which no training can begin", _HINT)
     data = read(path)
     _check_archive(data, path)
     try:

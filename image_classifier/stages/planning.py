@@ -14,7 +14,7 @@ from image_classifier.composition import Composition, Layer, recipe_origin
 from image_classifier.config import CLASSICAL, FIELDS, PUBLISHED_WEIGHTS, TABLE_MODELS, Config, recipe_name
 from image_classifier.data.preparing import prepare
 from image_classifier.data.store import Store
-from image_classifier.data.tables import as_json
+from image_classifier.data.tables import as_json, columns_from
 from image_classifier.errors import UserError
 from image_classifier.model import artifact, building, pretrained
 from image_classifier.runs import Run
@@ -62,6 +62,7 @@ def plan(layers: Sequence[Layer], experiments_folder: Path, cache_folder: Path, 
     if config.pretrained_model == PUBLISHED_WEIGHTS and min(store.shape[:2]) < _PUBLISHED_SIDE:
         logger.warning("published weights were trained at 224 pixels: --image_size 224 may do much better")
     if parent:
+        _refuse_other_columns(parent, store, str(config.pretrained_model))
         pretrained.start_from(model, parent, store.classes, str(config.pretrained_model))
     if config.freeze_backbone:
         building.freeze_backbone(model)
@@ -146,6 +147,15 @@ def _parent(config: Config, experiments_folder: Path) -> artifact.Artifact | Non
 
         return published.weights(str(config.model))
     return artifact.load(experiments_folder / config.pretrained_model)
+
+
+def _refuse_other_columns(parent: artifact.Artifact, store: Store, origin: str) -> None:
+    """The first layer takes a row's numbers by their place: other columns in these places would mean nothing to it."""
+    described = (parent.card or {}).get("input", {}).get("columns")
+    before = None if described is None else columns_from(described)
+    if before is not None and before != store.columns:
+        names = ", ".join(column.name for column in before)
+        raise UserError(f"{origin} was trained on other columns or categories: {names}", "train without it")
 
 
 def _card(config: Config, store: Store, place: Runtime, parent: artifact.Artifact | None) -> dict[str, Any]:

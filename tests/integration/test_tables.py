@@ -165,6 +165,11 @@ def test_evaluating_on_another_table_reads_its_rows_as_the_run_did(quality):
             ["pretrained_model", "nothing to knn"],
         ),
         (["--model", "random_forrest"], ["did you mean random_forest?"]),
+        (["--pretrained_model", "e/random_forest/model.skops"], ["model of scikit-learn", "model.pth"]),
+        (
+            ["--pretrained_model", "e/dense/model.pth", "--drop_columns", "Id,grape"],
+            ["other columns", "acid, sugar, grape"],
+        ),
         (["--target_column", "ratin"], ["no column 'ratin'", "did you mean rating?"]),
     ],
 )
@@ -176,6 +181,15 @@ def test_what_does_not_fit_a_table_is_refused_before_anything_is_written(quality
     for word in words:
         assert word in done.stderr
     assert not (folder / "experiments/e/refused").exists()
+
+
+def test_a_dense_network_begins_where_its_parent_ended(quality):
+    folder, table = quality
+    parent = ("--pretrained_model", "e/dense/model.pth")
+    done = train(folder, "child", *table, *parent, "--num_epochs", "1", "--learning_rate", "1e-9")
+    assert done.returncode == 0, done.stderr
+    child, before = (load_run(folder / "experiments/e" / name) for name in ("child", "dense"))
+    assert child.metrics()["accuracy"] == pytest.approx(before.metrics()["accuracy"], abs=0.05)
 
 
 def test_images_can_be_read_as_one_long_row(tmp_path):
