@@ -16,7 +16,7 @@ import torch
 
 from image_classifier import load_run, runtime
 from image_classifier.data.reading import image_files, read_images
-from image_classifier.stages.predict import classify
+from image_classifier.stages.predict import classify, read_ahead
 
 
 def main() -> None:
@@ -45,7 +45,7 @@ def main() -> None:
                 model(batch)
 
     def whole() -> None:
-        classify(run, image_files([arguments.folder]))
+        classify(run, read_ahead(image_files([arguments.folder]), (height, width, channels)))
 
     bare()
     rates: dict[str, list[float]] = {"bare": [], "predict": []}

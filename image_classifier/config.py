@@ -17,6 +17,7 @@ from typing import Any
 from image_classifier.errors import UserError
 
 DEFAULT_IMAGE_MODEL = "sprint"
+DEFAULT_TABLE_MODEL = "dense"
 PUBLISHED_WEIGHTS = "torchvision"
 
 # torchvision's classifiers with one output; googlenet and inception_v3 have auxiliary heads and are left out.
@@ -37,18 +38,26 @@ _TORCHVISION = (
 )
 # fmt: on
 
+CLASSICAL = (
+    "logistic_regression", "naive_bayes", "knn", "random_forest", "linear_svm", "gradient_boosting", "adaboost",
+)  # fmt: skip
+# What reads a table; each of them reads images too, as one long row.
+TABLE_MODELS = ("dense", *CLASSICAL)
+
 # Model name -> where its builder stands; imported only when a model is built.
 BUILDERS: Mapping[str, str] = {
     "net": "image_classifier.model.nets:Net",
     "sprint": "image_classifier.model.sprint:Sprint",
     "cnn": "image_classifier.model.nets:Cnn",
+    "dense": "image_classifier.model.nets:Dense",
+    **dict.fromkeys(CLASSICAL, "image_classifier.model.classical:build"),
     **dict.fromkeys(_TORCHVISION, "image_classifier.model.published:build"),
 }
 
 
 def recipe_name(model: str) -> str:
-    """The name of the model's recipe: its own, or the one that torchvision's networks share."""
-    return "torchvision" if model in _TORCHVISION else model
+    """The name of the model's recipe: its own, or the one that scikit-learn's or torchvision's share."""
+    return "classical" if model in CLASSICAL else "torchvision" if model in _TORCHVISION else model
 
 
 def read_recipe(model: str) -> str:
@@ -81,6 +90,8 @@ class Config:
         low=4, high=1024,
     )  # fmt: skip
     width: int | None = setting(None, "channels of the narrowest layer (sprint)", low=8, high=1024, recipe=True)
+    target_column: str | None = setting(None, "column of a table that names the class")
+    drop_columns: str | None = setting(None, "columns of a table that are not read, separated by commas")
     val_fraction: float = setting(0.1, "share of the training split held out to choose the best epoch", low=0, high=0.9)
     split_seed: int = setting(0, "seed of the train/validation/test split", low=0, high=2**53)
     seed: int = setting(0, "seed of initialisation, order and augmentation", low=0, high=2**53)

@@ -42,8 +42,13 @@ def _recipes() -> str:
     for setting in settings:
         cells = [f"`{_yaml(recipes[name][setting])}`" if setting in recipes[name] else "–" for name in names]
         lines.append(f"| `{setting}` | {' | '.join(cells)} |")
-    shared = ", ".join(f"`{model}`" for model in BUILDERS if recipe_name(model) == "torchvision")
-    return "\n".join([*lines, "", f"The recipe `torchvision` serves {shared}.", ""])
+    sharing = "".join(_sharing(recipe) for recipe in names if recipe not in BUILDERS)
+    return "\n".join([*lines, sharing, ""])
+
+
+def _sharing(recipe: str) -> str:
+    models = ", ".join(f"`{model}`" for model in BUILDERS if recipe_name(model) == recipe)
+    return f"\nThe recipe `{recipe}` serves {models}."
 
 
 def _yaml(value: Any) -> str:

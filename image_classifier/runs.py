@@ -1,22 +1,19 @@
 """The run folder: its name, its files, its life from the first line of `run.json` to the last digest."""
 
-import csv
-import io
 import logging
 import re
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from torch import nn
 
-from image_classifier import files
-from image_classifier.config import Config, suggestion
+from image_classifier import files, results
+from image_classifier.config import CLASSICAL, Config, suggestion
+from image_classifier.data.tables import Column, columns_from
 from image_classifier.errors import UserError
 from image_classifier.model import artifact, building, pretrained
 
@@ -26,10 +23,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 RECORD = "run.json"
 FINISHED = "finished"
 UNFINISHED = "unfinished"
-# What a finished run consists of, run.json aside.
-PREDICTIONS = ("test_labels", "test_probabilities", "val_labels", "val_probabilities", "val_rows")
+# What a finished run consists of, its model and run.json aside.
 RESULTS = (
-    "model.pth", "metrics.png", "metrics.json", "training_history.csv", "training_history.png",
+    "metrics.png", "metrics.json", "training_history.csv", "training_history.png",
     "confusion_matrix.png", "predictions.npz",
 )  # fmt: skip
 
@@ -72,21 +68,46 @@ class Run:
         """The class names, in the order of the model's outputs."""
         return tuple(self.card["classes"])
 
+    @property
+    def columns(self) -> tuple[Column, ...] | None:
+        """What a model of tables reads of a row; None for a model of images."""
+        described = self.card["input"].get("columns")
+        return None if described is None else columns_from(described)
+
+    @property
+    def noun(self) -> str:
+        """What its examples are called."""
+        return "images" if self.columns is None else "rows"
+
     def path(self, name: str) -> Path:
         """Where a file of this run stands."""
         return self.folder / name
 
+    @property
+    def model_file(self) -> str:
+        """The name of the file with its model."""
+        return "model.skops" if self.config.model in CLASSICAL else "model.pth"
+
     def model(self, device: torch.device | str = "cpu") -> nn.Module:
-        """The trained network in evaluation mode."""
-        found = artifact.load(self.path("model.pth"))
-        if self.finished and found.sha256 != self.record["files"]["model.pth"]["sha256"]:
-            raise UserError(
-                f"{self.path('model.pth')} is not the model that this run wrote", "restore it, or train again"
-            )
+        """The trained model in evaluation mode."""
+        path = self.path(self.model_file)
+        if self.model_file == "model.skops":
+            from image_classifier.model import classical  # noqa: PLC0415  (scikit-learn takes a second to import)
+
+            self._check_model(files.digest_bytes(artifact.read(path)))
+            return classical.load(path, len(self.classes)).eval()
+        found = artifact.load(path)
+        self._check_model(found.sha256)
         height, width, channels = self.card["input"]["shape"]
         network = building.build(self.config, len(self.classes), (height, width, channels))
-        pretrained.fill(network, found.tensors, str(self.path("model.pth")))
+        pretrained.fill(network, found.tensors, str(path))
         return network.to(device).eval()
+
+    def _check_model(self, found: str) -> None:
+        if self.finished and found != self.record["files"][self.model_file]["sha256"]:
+            raise UserError(
+                f"{self.path(self.model_file)} is not the model that this run wrote", "restore it, or train again"
+            )
 
     def metrics(self) -> dict[str, Any]:
         """The content of `metrics.json`."""
@@ -94,26 +115,12 @@ class Run:
 
     def history(self) -> list[dict[str, float | None]]:
         """The rows of `training_history.csv`; what a run does not have is `None`."""
-        path = self.path("training_history.csv")
-        try:
-            rows = list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
-            return [{name: float(row[name]) if row[name] else None for name in HISTORY_COLUMNS} for row in rows]
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise UserError(f"{path} cannot be read: {error}", "restore it, or train again") from error
+        return results.read_history(self.path("training_history.csv"))
 
     def predictions(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays of `predictions.npz`: labels and probabilities of test and val, and val's rows in its split."""
-        path = self.path("predictions.npz")
-        try:
-            data = path.read_bytes()
-            if artifact.is_pointer(data):
-                raise artifact.pointer_error(path)
-            with np.load(io.BytesIO(data), allow_pickle=False) as archive:
-                return {name: archive[name] for name in PREDICTIONS}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise UserError(
-                f"{path} cannot be read: {error}", f"image_classifier evaluate {self.folder} writes it again"
-            ) from error
+        again = f"image_classifier evaluate {self.folder} writes it again"
+        return results.read_npz(self.path("predictions.npz"), again)
 
 
 def check_name(name: str, flag: str) -> None:
@@ -196,7 +203,7 @@ def write_record(run: Run) -> None:
 
 def finish(run: Run) -> Run:
     """Hash every result into `run.json` and mark the run finished."""
-    digests = {name: _digest(run.path(name)) for name in RESULTS}
+    digests = {name: _digest(run.path(name)) for name in (run.model_file, *RESULTS)}
     done = Run(run.folder, {**run.record, "status": FINISHED, "files": digests})
     write_record(done)
     return done
@@ -213,23 +220,3 @@ def refresh(run: Run, names: Sequence[str]) -> Run:
 
 def _digest(path: Path) -> dict[str, Any]:
     return {"sha256": files.digest_file(path), "bytes": path.stat().st_size}
-
-
-def npz(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
-    """The arrays as the bytes of an .npz; equal arrays give equal bytes."""
-    stream = io.BytesIO()
-    np.savez(stream, allow_pickle=False, **{name: arrays[name] for name in sorted(arrays)})
-    return stream.getvalue()
-
-
-HISTORY_COLUMNS = ("epoch", "loss", "acc", "val_loss", "val_acc", "lr", "seconds")
-
-
-def history_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The training history as CSV; full precision, empty where there is no value."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(HISTORY_COLUMNS)
-    for row in rows:
-        writer.writerow(["" if row[name] is None else row[name] for name in HISTORY_COLUMNS])
-    return stream.getvalue()

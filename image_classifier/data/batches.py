@@ -56,8 +56,9 @@ class Batches:
         self._group = max(1, _BLOCK_BYTES // (4 * height * width * channels) // batch_size)
         deviation = torch.tensor(std, dtype=torch.float64)
         pixels_a_channel = height * width
-        # x/255 normalised is x·scale + shift; one value per number of an image, so that the loop over them is one.
-        self._scale = (1 / (255 * deviation)).float().repeat(pixels_a_channel).to(device)
+        unit = 255 if self._pixels.dtype == np.uint8 else 1  # pixels are measured on the scale 0..1
+        # x/unit normalised is x·scale + shift; one value per number of an image, so that the loop over them is one.
+        self._scale = (1 / (unit * deviation)).float().repeat(pixels_a_channel).to(device)
         self._shift = (-torch.tensor(mean, dtype=torch.float64) / deviation).float().repeat(pixels_a_channel).to(device)
         self._resident = self._kept_on_device()
 

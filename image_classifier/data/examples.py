@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from image_classifier.data.tables import Table
 from image_classifier.errors import UserError
 
 Labels = npt.NDArray[np.int64]
@@ -26,15 +27,19 @@ class ImageFile(NamedTuple):
 
 @dataclass(frozen=True)
 class Examples:
-    """Labelled images that are not stored yet: their files, or their pixels (N, H, W, C)."""
+    """Labelled examples that are not stored yet: image files, pixels (N, H, W, C), or the rows of a table."""
 
     labels: Labels
-    images: Sequence[ImageFile] | Pixels
+    images: Sequence[ImageFile] | Pixels | Table
     names: tuple[str, ...] | None = None
 
     def take(self, indices: Labels) -> "Examples":
         """The chosen examples, in that order."""
-        images = self.images[indices] if isinstance(self.images, np.ndarray) else [self.images[i] for i in indices]
+        images: Sequence[ImageFile] | Pixels | Table
+        if isinstance(self.images, Table):
+            images = self.images.take(indices)
+        else:
+            images = self.images[indices] if isinstance(self.images, np.ndarray) else [self.images[i] for i in indices]
         names = None if self.names is None else tuple(self.names[i] for i in indices)
         return Examples(self.labels[indices], images, names)
 

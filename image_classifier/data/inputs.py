@@ -15,6 +15,7 @@ from image_classifier.data.decoding import NATIVE, Chunk
 from image_classifier.data.examples import Examples, ImageFile, Pixels, shown
 from image_classifier.data.pixels import fitted, pixels_of, read_rgb
 from image_classifier.data.store import array_name
+from image_classifier.data.tables import Column, Table, encoded
 from image_classifier.data.workers import replies
 from image_classifier.errors import UserError
 
@@ -24,6 +25,14 @@ _CHUNK_FILES = 256
 _CHUNK_BYTES = 4_000_000
 _FIRST_LOOK = 20
 _NO_STRAYS = "replace or remove these files and run again; a class folder may hold nothing but images"
+
+
+def write_rows(folder: Path, examples: dict[str, Examples], columns: Sequence[Column], where: str) -> Shape:
+    """Write every split's rows of a table as numbers; the shape (1, 1, numbers) that they got."""
+    for name, split in examples.items():
+        rows = encoded(cast("Table", split.images), columns, where)
+        new_array(folder / array_name(name, "inputs"), rows.shape, np.float32)[:] = rows
+    return (1, 1, sum(len(column.numbers) for column in columns))
 
 
 def write_inputs(folder: Path, examples: dict[str, Examples], image_size: int | None, *, quiet: bool) -> Shape:

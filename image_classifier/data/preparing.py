@@ -6,14 +6,17 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from image_classifier import files
 from image_classifier.data.examples import Examples, Source
-from image_classifier.data.sources import builtin, cifar
+from image_classifier.data.sources import builtin, cifar, table
 from image_classifier.data.sources.folder import folder_of_images
 from image_classifier.data.splits import held_out_test_split
-from image_classifier.data.store import FORMAT, Store, is_store, open_store
+from image_classifier.data.store import FORMAT, Store, holds_a_table, is_store, open_store
+from image_classifier.data.tables import Column, as_json
 from image_classifier.data.writing import write_store
 from image_classifier.errors import UserError
 
@@ -30,24 +33,45 @@ def prepare(
     cache_folder: Path,
     output: Path | None = None,
     quiet: bool = False,
+    target_column: str | None = None,
+    drop_columns: tuple[str, ...] = (),
+    columns: Sequence[Column] | None = None,
 ) -> Store:
-    """The data set's store, from the cache if nothing has changed, else made now (into `output` if that is given)."""
+    """The data set's store, from the cache if nothing has changed, else made now (into `output` if that is given).
+
+    `columns` are those of a run that other rows are to be read as; a data set's own come from its training rows.
+    """
     folder = Path(dataset_folder).expanduser()
     if dataset_folder not in builtin.NAMES and is_store(folder):
         return _as_asked(open_store(folder), image_size, output)
-    source = _recognised(dataset_folder, folder, quiet=quiet)
+    source = _recognised(dataset_folder, folder, target_column, drop_columns, quiet=quiet)
+    _refuse_foreign(source, dataset_folder, image_size, target_column, drop_columns)
     seed = split_seed if source.draws_test else None
-    final = output if output is not None and not output.exists() else cache_folder / _key(source, image_size, seed)
+    settings: dict[str, Any] = {"kind": source.kind, "image_size": image_size, "split_seed": seed}
+    if columns is not None:
+        settings["columns"] = as_json(columns)
+    final = output if output is not None and not output.exists() else cache_folder / _key(source, settings)
     if not is_store(final):
-        _make(final, source, dataset_folder, image_size, seed, quiet=quiet)
+        _make(final, source, dataset_folder, settings | {"columns": columns, "where": dataset_folder}, quiet=quiet)
     store = open_store(final)
     if store.duplicates:
         _logger.warning(
-            "%d of %d test images are also in train: the accuracy will look better than it is",
+            "%d of %d test %s are also in train: the accuracy will look better than it is",
             store.duplicates,
             len(store.splits["test"].labels),
+            "images" if store.columns is None else "rows",
         )
     return store if output is None or output == final else _same(store, output)
+
+
+def is_table(dataset_folder: str) -> bool:
+    """Whether the name is that of a table, as far as can be told without reading it."""
+    folder = Path(dataset_folder).expanduser()
+    if dataset_folder in builtin.NAMES:
+        return dataset_folder in builtin.TABLES
+    if is_store(folder):
+        return holds_a_table(folder)
+    return folder.suffix.lower() in table.SUFFIXES and not folder.is_dir()
 
 
 def _as_asked(store: Store, image_size: int | None, output: Path | None) -> Store:
@@ -72,14 +96,19 @@ def _same(store: Store, output: Path) -> Store:
     )
 
 
-def _recognised(dataset_folder: str, folder: Path, *, quiet: bool) -> Source:
+def _recognised(dataset_folder: str, folder: Path, target: str | None, drop: tuple[str, ...], *, quiet: bool) -> Source:
+    if dataset_folder in builtin.TABLES:
+        return builtin.table(dataset_folder, drop)
     if dataset_folder in builtin.NAMES:
         return builtin.digits()
+    if folder.is_file() and folder.suffix.lower() in table.SUFFIXES:
+        return table.table_file(folder, target, drop)
     if not folder.exists() and folder != Path(cifar.DEFAULT_FOLDER):
         raise _not_found(dataset_folder, folder)
     if folder.exists() and not folder.is_dir():
         raise UserError(
-            f"{dataset_folder} is a file, not a folder", "unpack an archive first; images go into one folder per class"
+            f"{dataset_folder} is a file, neither a folder nor a table",
+            "a table ends in .csv or .parquet; unpack an archive first; images go into one folder per class",
         )
     if cifar.is_cifar(folder):
         return cifar.cifar_batches(folder, quiet=quiet)
@@ -99,25 +128,38 @@ def _not_found(dataset_folder: str, folder: Path) -> UserError:
     )
 
 
-def _key(source: Source, image_size: int | None, seed: int | None) -> str:
+def _refuse_foreign(
+    source: Source, name: str, image_size: int | None, target: str | None, drop: tuple[str, ...]
+) -> None:
+    """A setting that says nothing about this data was meant for other data."""
+    rows = source.kind.startswith("table")
+    given = {"image_size": rows and image_size, "target_column": not rows and target, "drop_columns": not rows and drop}
+    if name in builtin.TABLES:
+        given["target_column"] = target
+    foreign = [setting for setting, value in given.items() if value]
+    if foreign:
+        what = "is a table" if rows else "holds images"
+        raise UserError(f"{foreign[0]} is set, but {name} {what}", f"leave {foreign[0]} out")
+
+
+def _key(source: Source, settings: Mapping[str, Any]) -> str:
     """The cache's name for what would be made: the source as the file system shows it, and the settings."""
     # ascii: a file name may hold bytes that are not UTF-8.
     stats = [(ascii(name), *rest) for name, *rest in source.stats]
-    value = {"kind": source.kind, "stats": stats, "image_size": image_size, "split_seed": seed, "format": FORMAT}
+    value = {**settings, "stats": stats, "format": FORMAT}
     return files.digest_bytes(files.canonical_json(value).encode())
 
 
-def _make(final: Path, source: Source, name: str, image_size: int | None, seed: int | None, *, quiet: bool) -> None:
+def _make(final: Path, source: Source, name: str, settings: dict[str, Any], *, quiet: bool) -> None:
     started = time.perf_counter()
     _remove_stale(final)
     classes, examples = source.load()
-    if seed is not None:
-        examples = _with_drawn_test(examples, seed, name)
+    if settings["split_seed"] is not None:
+        examples = _with_drawn_test(examples, settings["split_seed"], name)
     total = sum(len(part.labels) for part in examples.values())
     if len(examples["train"].labels) < 2:
-        raise UserError(f"{name} leaves fewer than two images to train on", "add images")
-    _logger.info("preparing %d images of %s", total, name)
-    settings = {"kind": source.kind, "image_size": image_size, "split_seed": seed}
+        raise UserError(f"{name} leaves fewer than two examples to train on", "add examples")
+    _logger.info("preparing %d examples of %s", total, name)
     with files.new_folder(final) as temporary, files.lock(temporary, f"{temporary} is in use"):
         write_store(temporary, classes, examples, settings, quiet=quiet)
     _logger.debug("prepared %s in %.1f s", final, time.perf_counter() - started)
@@ -128,8 +170,8 @@ def _with_drawn_test(examples: dict[str, Examples], seed: int, name: str) -> dic
     train, test = held_out_test_split(everything.labels, TEST_FRACTION, seed)
     if not len(test):
         raise UserError(
-            f"{name} has {len(everything.labels)} images: too few to set {TEST_FRACTION:.0%} aside for the test",
-            "add images, or a test/ folder beside train/",
+            f"{name} has {len(everything.labels)} examples: too few to set {TEST_FRACTION:.0%} aside for the test",
+            "add examples; images may come with a test/ folder beside train/",
         )
     return examples | {"train": everything.take(train), "test": everything.take(test)}
 

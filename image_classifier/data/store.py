@@ -1,5 +1,6 @@
 """The prepared store: arrays that are hashed, read-only and mapped, and the one file that describes them."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 
 from image_classifier import files
 from image_classifier.data.examples import Labels, Pixels
+from image_classifier.data.tables import Column, Encoded, columns_from
 from image_classifier.errors import UserError
 
 FORMAT = 1
@@ -17,9 +19,9 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Split:
-    """Examples in their stored order: pixels (mapped), labels, and the files they came from, if any."""
+    """Examples in their stored order: pixels or a table's numbers (mapped), labels, and the files, if any."""
 
-    inputs: Pixels
+    inputs: Pixels | Encoded
     labels: Labels
     names: tuple[str, ...] | None
 
@@ -38,11 +40,18 @@ class Store:
     duplicates: int
     image_size: int | None
     draws_test: bool  # whether the test split was drawn here, because the source has none
+    columns: tuple[Column, ...] | None = None  # of a table: what the numbers of a row are
 
 
 def is_store(folder: Path) -> bool:
     """Whether the folder says that it is a prepared store."""
     return (folder / INDEX).is_file()
+
+
+def holds_a_table(folder: Path) -> bool:
+    """Whether the folder is a prepared store of a table; a damaged one is found when it is opened."""
+    index = files.read_json(folder / INDEX)
+    return isinstance(index, dict) and index.get("columns") is not None
 
 
 def array_name(split: str, part: str) -> str:
@@ -53,6 +62,8 @@ def array_name(split: str, part: str) -> str:
 def content_digest(index: dict[str, Any]) -> str:
     """The sha256 of everything in a store that can change a number, and of nothing else."""
     numeric = {name: index[name] for name in ("format", "classes", "shape", "mean", "std")}
+    if index.get("columns") is not None:
+        numeric["columns"] = index["columns"]
     hashes = {name: entry["sha256"] for name, entry in index["files"].items()}
     return files.digest_bytes(files.canonical_json(numeric | {"files": hashes}).encode())
 
@@ -81,7 +92,12 @@ def open_store(folder: Path) -> Store:
         duplicates=index["duplicates"],
         image_size=index["image_size"],
         draws_test=index["manifest"]["split_seed"] is not None,
+        columns=_columns(index),
     )
+
+
+def _columns(index: Any) -> tuple[Column, ...] | None:
+    return None if index.get("columns") is None else columns_from(index["columns"])
 
 
 def _damaged(folder: Path, what: str) -> UserError:
@@ -94,12 +110,15 @@ def _damaged(folder: Path, what: str) -> UserError:
 def _checked_index(index: Any) -> list[str]:
     """The splits that the index names; raises `ValueError` where it contradicts itself."""
     height, width, channels = index["shape"]
+    columns = _columns(index)
+    most = 1.0 if columns is None else sys.float_info.max
     expected = {array_name(split, part) for split in SPLITS for part in ("inputs", "labels")}
     checks = {
         "shape": all(isinstance(n, int) and n > 0 for n in (height, width, channels)),
         "classes": len(index["classes"]) > 1 and all(isinstance(name, str) for name in index["classes"]),
-        "mean": len(index["mean"]) == channels and all(0 <= value <= 1 for value in index["mean"]),
-        "std": len(index["std"]) == channels and all(0 < value <= 1 for value in index["std"]),
+        "mean": len(index["mean"]) == channels and all(abs(value) <= most for value in index["mean"]),
+        "std": len(index["std"]) == channels and all(0 < value <= most for value in index["std"]),
+        "columns": columns is None or (height, width, channels) == (1, 1, sum(len(each.numbers) for each in columns)),
         "files": set(index["files"]) <= expected,
         "duplicates": isinstance(index["duplicates"], int),
         "image_size": index["image_size"] is None or isinstance(index["image_size"], int),
@@ -120,7 +139,11 @@ def _open_split(folder: Path, index: Any, split: str) -> Split:
         _check_file(folder, name, index["files"][name])
     inputs = _mapped(folder, array_name(split, "inputs"))
     labels = np.array(_mapped(folder, array_name(split, "labels")))
-    if inputs.dtype != np.uint8 or inputs.shape != (len(labels), *index["shape"]):
+    dtype = np.uint8 if index.get("columns") is None else np.float32
+    if inputs.dtype != dtype or inputs.shape != (
+        len(labels),
+        *index["shape"],
+    ):
         raise _damaged(folder, f"{array_name(split, 'inputs')} has shape {inputs.shape} and type {inputs.dtype}")
     in_range = labels.ndim == 1 and len(labels) > 0 and labels.min() >= 0 and labels.max() < len(index["classes"])
     if labels.dtype != np.int64 or not in_range:

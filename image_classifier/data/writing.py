@@ -1,6 +1,7 @@
 """The making of a store inside a folder that nobody else sees yet."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ import numpy.typing as npt
 
 from image_classifier import files
 from image_classifier.data.examples import Examples, Pixels
-from image_classifier.data.inputs import new_array, write_inputs
+from image_classifier.data.inputs import new_array, write_inputs, write_rows
 from image_classifier.data.store import FORMAT, INDEX, array_name, content_digest
+from image_classifier.data.tables import Column, Encoded, Table, as_json, fitted
 from image_classifier.randomness import bits, key
 
 _PIECE_BYTES = 500_000
@@ -20,11 +22,17 @@ def write_store(
     folder: Path, classes: tuple[str, ...], examples: dict[str, Examples], settings: dict[str, Any], *, quiet: bool
 ) -> None:
     """Fill `folder` with a whole store; its index comes last."""
-    shape = write_inputs(folder, examples, settings["image_size"], quiet=quiet)
+    rows = examples["train"].images
+    columns: Sequence[Column] | None = None
+    if isinstance(rows, Table):
+        columns = settings["columns"] or fitted(rows, settings["where"])
+        shape = write_rows(folder, examples, columns, settings["where"])
+    else:
+        shape = write_inputs(folder, examples, settings["image_size"], quiet=quiet)
     for split, part in examples.items():
         new_array(folder / array_name(split, "labels"), part.labels.shape, np.int64)[:] = part.labels
     inputs = {split: np.lib.format.open_memmap(folder / array_name(split, "inputs"), mode="r") for split in examples}
-    mean, std = moments(inputs["train"])
+    mean, std = moments(inputs["train"]) if columns is None else scale(inputs["train"], columns)
     named = all(part.names is not None for part in examples.values())
     index: dict[str, Any] = {
         "format": FORMAT,
@@ -32,6 +40,7 @@ def write_store(
         "shape": list(shape),
         "mean": mean,
         "std": std,
+        **({} if columns is None else {"columns": as_json(columns)}),
         "image_size": settings["image_size"],
         "duplicates": count_duplicates(inputs["train"], inputs["test"]),
         "files": {
@@ -66,8 +75,23 @@ def moments(pixels: Pixels) -> tuple[list[float], list[float]]:
     return [value / count / 255 for value in sums], [value**0.5 / count / 255 or 1.0 for value in products]
 
 
-def count_duplicates(train: Pixels, test: Pixels) -> int:
-    """How many test images have exactly the pixels of a training image."""
+def scale(rows: Encoded, columns: Sequence[Column]) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each number; those that say whether a row has a category stay 0 and 1.
+
+    The sums are exact before they are rounded, so that their order cannot matter.
+    """
+    mean, std = [], []
+    numeric = [column.categories is None for column in columns for _ in column.numbers]
+    for index, scaled in enumerate(numeric):
+        values = np.asarray(rows[:, 0, 0, index], np.float64)
+        centre = math.fsum(values) / len(values) if scaled else 0.0
+        mean.append(centre)
+        std.append(math.sqrt(math.fsum((values - centre) ** 2) / len(values)) or 1.0 if scaled else 1.0)
+    return mean, std
+
+
+def count_duplicates(train: Pixels | Encoded, test: Pixels | Encoded) -> int:
+    """How many test examples have exactly the numbers of a training example."""
     train_prints, test_prints = _fingerprints(train), _fingerprints(test)
     alike = np.flatnonzero(np.isin(test_prints, train_prints))
     candidates = np.flatnonzero(np.isin(train_prints, test_prints[alike]))
@@ -75,18 +99,20 @@ def count_duplicates(train: Pixels, test: Pixels) -> int:
     return sum(files.digest_bytes(test[row].tobytes()) in known for row in alike)
 
 
-def _fingerprints(pixels: Pixels) -> npt.NDArray[np.uint64]:
+def _fingerprints(pixels: Pixels | Encoded) -> npt.NDArray[np.uint64]:
     """One number per image, equal for equal images; what collides is compared in full."""
-    size = int(np.prod(pixels.shape[1:]))
+    size = pixels[:1].nbytes
     weights = bits(key(0, "fingerprint"), np.arange(-(-size // 8)))
     prints = []
     for rows in _pieces(pixels):
-        words = np.pad(rows.reshape(len(rows), size), ((0, 0), (0, -size % 8))).view(np.uint64)
+        words = np.pad(
+            np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), size), ((0, 0), (0, -size % 8))
+        ).view(np.uint64)
         prints.append((words * weights).sum(axis=1, dtype=np.uint64))
     return np.concatenate(prints)
 
 
-def _pieces(pixels: Pixels) -> Iterator[Pixels]:
-    """The images a few at a time, so that what is computed of them stays in the processor's cache."""
+def _pieces(pixels: Pixels | Encoded) -> Iterator[npt.NDArray[Any]]:
+    """The examples a few at a time, so that what is computed of them stays in the processor's cache."""
     step = max(1, _PIECE_BYTES // (pixels.nbytes // len(pixels)))
     return (np.asarray(pixels[start : start + step]) for start in range(0, len(pixels), step))

@@ -55,7 +55,9 @@ def _plain(tensor: Tensor) -> Tensor:
 
 def load(path: Path) -> Artifact:
     """The content of a `model.pth`, a checkpoint or a plain state_dict, checked before and after it is read."""
-    data = _read(path)
+    if path.suffix == ".skops":
+        raise UserError(f"{path} is a model of scikit-learn, from which no training can begin", _HINT)
+    data = read(path)
     _check_archive(data, path)
     try:
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
@@ -70,7 +72,8 @@ def load(path: Path) -> Artifact:
 _HINT = "give a model.pth of a run, or a state_dict written by torch.save(model.state_dict(), path)"
 
 
-def _read(path: Path) -> bytes:
+def read(path: Path) -> bytes:
+    """A regular file of sensible size, whole; a pointer of Git LFS is refused with the command that fetches it."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a FIFO must not hang it
     except OSError as error:

@@ -29,8 +29,11 @@ def build(config: Config, num_classes: int, shape: tuple[int, int, int]) -> nn.M
     options: dict[str, object] = {}
     if config.width is not None:
         options["width"] = config.width
-    if module.endswith(".published"):
+    if module.endswith((".published", ".classical")):
         options["name"] = name
+    if module.endswith(".classical"):
+        estimator: nn.Module = builder(num_classes, shape, seed=config.seed, **options)
+        return estimator
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(randomness.key(config.seed, "initialisation"))
         model: nn.Module = builder(num_classes, shape, **options)

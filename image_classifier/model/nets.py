@@ -1,4 +1,7 @@
-"""The two small networks: the original notebook's, and one for 8×8 digits."""
+"""The small networks: the original notebook's, one for 8×8 digits, one for tables."""
+
+import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +50,25 @@ class Cnn(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """The logits."""
         return self.head(self.features(images).amax((2, 3)))  # type: ignore[no-any-return]
+
+
+class Dense(nn.Module):
+    """For tables: layers of 200, 100 and 100 with batch normalisation; an image is read as one long row."""
+
+    def __init__(self, num_classes: int, shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        sizes = (math.prod(shape), 200, 100, 100)
+        layers = [part for inputs, outputs in pairwise(sizes) for part in _dense(inputs, outputs)]
+        self.features = nn.Sequential(*layers)
+        self.head = nn.Linear(sizes[-1], num_classes)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """The logits."""
+        return self.head(self.features(rows.flatten(1)))  # type: ignore[no-any-return]
+
+
+def _dense(inputs: int, outputs: int) -> tuple[nn.Module, ...]:
+    return nn.Linear(inputs, outputs, bias=False), nn.BatchNorm1d(outputs), nn.ReLU()
 
 
 def _convolution(inputs: int, outputs: int) -> tuple[nn.Module, ...]:

@@ -13,7 +13,7 @@ from torch.nn import functional
 from image_classifier import randomness
 from image_classifier.config import Config
 from image_classifier.errors import UserError
-from image_classifier.model import inference, optim
+from image_classifier.model import artifact, inference, optim
 from image_classifier.model.building import training_mode
 from image_classifier.runtime import Runtime
 
@@ -55,6 +55,32 @@ class Progress:
     report: EpochReport | None = None
 
 
+class Fitting(Protocol):
+    """What a stage drives: a loop over epochs and steps, and in the end a model."""
+
+    epoch: int
+    step: int
+    best_epoch: int
+
+    @property
+    def epochs(self) -> int:
+        """How many there will be."""
+        ...
+
+    @property
+    def steps(self) -> int:
+        """How many an epoch has."""
+        ...
+
+    def fit(self) -> Iterator[Progress]:
+        """Train from where the state stands to the end."""
+        ...
+
+    def content(self, card: Mapping[str, Any]) -> bytes:
+        """The model as a file's content."""
+        ...
+
+
 class Training:
     """A network in training: all that the next step depends on."""
 
@@ -71,10 +97,20 @@ class Training:
         self.best_standing: list[float] = []  # validation accuracy, then, for a tie, the loss
         self.best: dict[str, Tensor] = {}
 
+    @property
+    def epochs(self) -> int:
+        """How many there will be."""
+        return int(self.config.num_epochs or 0)
+
+    @property
+    def steps(self) -> int:
+        """How many an epoch has."""
+        return len(self.train)
+
     def fit(self) -> Iterator[Progress]:
         """Train from where the state stands to the last epoch; a `Progress` after each step."""
-        steps = len(self.train)
-        while self.epoch < int(self.config.num_epochs or 0):
+        steps = self.steps
+        while self.epoch < self.epochs:
             training_mode(self.model, frozen=self.config.freeze_backbone)
             started = time.perf_counter() - self.seconds
             for images, labels in self.train.epoch(self.epoch, self.step):
@@ -116,10 +152,13 @@ class Training:
         rate = self.scale * self.optimizers[0].rate
         return EpochReport(self.epoch + 1, loss, accuracy, val_loss, val_accuracy, rate, self.seconds)
 
-    def check_best(self) -> None:
-        """Refuse weights that are no numbers: a last step can diverge after the loss was read."""
+    def content(self, card: Mapping[str, Any]) -> bytes:
+        """The model of the best epoch as a file's content; the network is that model from here on."""
+        # A last step can diverge after the loss was read.
         if not all(bool(value.isfinite().all()) for value in self.best.values()):
             _refuse_divergence(math.nan, self.best_epoch)
+        self.model.load_state_dict(self.best)
+        return artifact.dumps(self.best, card)
 
     def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
         """All tensors and all numbers that `restore` needs."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from image_classifier import files, runs, runtime
+from image_classifier import files, results, runs, runtime
 from image_classifier.config import Config
 from image_classifier.data.preparing import prepare
 from image_classifier.data.store import Store
@@ -58,19 +58,19 @@ _OTHER_DATA = "--dataset_folder measures on other data and leaves the run as it 
 
 
 def _store(measured: Run, dataset_folder: str | None, cache_folder: Path) -> Store:
-    """The run's own data as it was prepared, or other data at the run's image size."""
+    """The run's own data as it was prepared, or other data as this run reads it."""
     height, width, channels = measured.card["input"]["shape"]
-    config = measured.config
     own = dataset_folder in (None, measured.record["dataset_folder"])
+    how = settings.data(measured.config)
+    if not own and height == width and measured.columns is None:
+        how["image_size"] = height
     store = prepare(
-        dataset_folder or measured.record["dataset_folder"],
-        image_size=config.image_size if own or height != width else height,
-        split_seed=config.split_seed,
-        cache_folder=cache_folder,
-    )
-    if store.shape != (height, width, channels):
+        dataset_folder or measured.record["dataset_folder"], cache_folder=cache_folder,
+        columns=None if own else measured.columns, **how,
+    )  # fmt: skip
+    if store.shape != (height, width, channels) or (store.columns or None) != measured.columns:
         raise UserError(
-            f"{dataset_folder} has images of {store.shape}, {measured.name} takes {(height, width, channels)}",
+            f"{dataset_folder} has inputs of {store.shape}, {measured.name} takes {(height, width, channels)}",
             _OTHER_DATA,
         )
     return store
@@ -125,7 +125,7 @@ def predict(model: nn.Module, store: Store, config: Config, place: Runtime) -> A
 
 def write_predictions(measured: Run, arrays: Arrays) -> None:
     """Write `predictions.npz`, from which every figure is read."""
-    files.write_bytes(measured.path("predictions.npz"), runs.npz(arrays))
+    files.write_bytes(measured.path("predictions.npz"), results.npz(arrays))
 
 
 def write_figures(measured: Run) -> None:
@@ -163,24 +163,24 @@ def _report(arrays: Arrays, split: str, measured: Run, output: Path | None) -> N
     report = metrics.report(split, chosen, measured.classes)
     if output:
         files.write_json(output, report)
-    print("\n".join(lines(report)))
+    print("\n".join(lines(report, measured.noun)))
 
 
 def summary(done: Run) -> str:
     """A finished run's figures and where its files are, for people."""
     report = done.metrics()
-    text = lines(report)
+    text = lines(report, done.noun)
     val = report["val"]
     if val:
-        epochs = done.record["config"]["num_epochs"]
+        epochs = len(done.history())
         text.append(f"validation  accuracy {_share(val)}, best epoch {val['best_epoch']} of {epochs}")
     return "\n".join([*text, f"results     {done.folder}"])
 
 
-def lines(report: Mapping[str, Any]) -> list[str]:
+def lines(report: Mapping[str, Any], noun: str) -> list[str]:
     """One split's figures in words."""
     return [
-        f"{report['split']:<12}{report['n']} images",
+        f"{report['split']:<12}{report['n']} {noun}",
         f"accuracy    {_share(report)}",
         f"loss        {report['loss']:.4f}   macro F1 {report['macro_f1']:.4f}   ECE {report['ece']:.4f}",
     ]

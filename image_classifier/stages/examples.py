@@ -35,7 +35,7 @@ def learning(store: Store, chosen: Rows, config: Config, place: Runtime) -> Batc
 
 def augmentation(config: Config) -> Augmentation:
     """What is done to training images."""
-    return Augmentation(str(config.flip), int(config.translate or 0), int(config.cutout or 0))
+    return Augmentation(config.flip or "none", int(config.translate or 0), int(config.cutout or 0))
 
 
 def measuring(split: Split, chosen: Rows, mean: tuple[float, ...], std: tuple[float, ...], place: Runtime) -> Batches:

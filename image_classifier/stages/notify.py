@@ -44,8 +44,8 @@ def _facts(told: Run) -> dict[str, str]:
         "commit": commit + (" with changes" if provenance["dirty"] else ""),
         "image": provenance["image_digest"] or "none: not in a container",
         "computed on": ", ".join(computed),
-        "training": f"{told.record['timing']['training_seconds']:.1f} s, {told.config.num_epochs} epochs",
-        "model.pth": f"sha256 {told.record['files']['model.pth']['sha256']}",
+        "training": f"{told.record['timing']['training_seconds']:.1f} s, {len(told.history())} epochs",
+        told.model_file: f"sha256 {told.record['files'][told.model_file]['sha256']}",
     }
     if card["parent_sha256"]:
         facts["parent"] = f"{told.config.pretrained_model}, sha256 {card['parent_sha256']}"
@@ -69,6 +69,6 @@ def _against_parent(told: Run) -> Comparison | None:
     if not (folder / runs.RECORD).is_file():
         return None
     found = runs.read(folder.resolve())
-    if not found.finished or found.record["files"]["model.pth"]["sha256"] != parent:
+    if not found.finished or found.record["files"][found.model_file]["sha256"] != parent:
         return None
     return compare([compared(found), compared(told)])

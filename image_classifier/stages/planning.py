@@ -11,9 +11,10 @@ from torch import nn
 
 from image_classifier import runs, runtime
 from image_classifier.composition import Composition, Layer, recipe_origin
-from image_classifier.config import FIELDS, PUBLISHED_WEIGHTS, Config, recipe_name
+from image_classifier.config import CLASSICAL, FIELDS, PUBLISHED_WEIGHTS, TABLE_MODELS, Config, recipe_name
 from image_classifier.data.preparing import prepare
 from image_classifier.data.store import Store
+from image_classifier.data.tables import as_json, columns_from
 from image_classifier.errors import UserError
 from image_classifier.model import artifact, building, pretrained
 from image_classifier.runs import Run
@@ -48,12 +49,8 @@ def plan(layers: Sequence[Layer], experiments_folder: Path, cache_folder: Path, 
         _continued(layers, experiments_folder, earlier) if earlier else settings.settle(layers, experiments_folder)
     )
     config = settled.composition.config
-    store = prepare(
-        settled.dataset_folder,
-        image_size=config.image_size,
-        split_seed=config.split_seed,
-        cache_folder=cache_folder,
-    )
+    store = prepare(settled.dataset_folder, cache_folder=cache_folder, **settings.data(settled.composition.config))
+    _refuse_unfit(store, str(config.model))
     place = _place(config, earlier)
     runtime.activate(place)
     _refuse_too_few(store, config)
@@ -65,6 +62,7 @@ def plan(layers: Sequence[Layer], experiments_folder: Path, cache_folder: Path, 
     if config.pretrained_model == PUBLISHED_WEIGHTS and min(store.shape[:2]) < _PUBLISHED_SIDE:
         logger.warning("published weights were trained at 224 pixels: --image_size 224 may do much better")
     if parent:
+        _refuse_other_columns(parent, store, str(config.pretrained_model))
         pretrained.start_from(model, parent, store.classes, str(config.pretrained_model))
     if config.freeze_backbone:
         building.freeze_backbone(model)
@@ -82,10 +80,15 @@ def _with_enough_steps(settled: settings.Settled, store: Store) -> settings.Sett
     most = max(_SMALLEST_BATCH, 1 << (max(1, count // _STEPS).bit_length() - 1))
     if composed.origins["batch_size"] != recipe_origin(str(composed.config.model)) or batch <= most:
         return settled
-    logger.info("%d images to learn from: batches of %d instead of the recipe's %d", count, most, batch)
+    logger.info("%d examples to learn from: batches of %d instead of the recipe's %d", count, most, batch)
     config = dataclasses.replace(composed.config, batch_size=most)
     origins = {**composed.origins, "batch_size": f"the data ({composed.origins['batch_size']} has {batch})"}
     return dataclasses.replace(settled, composition=Composition(config, origins))
+
+
+def _refuse_unfit(store: Store, model: str) -> None:
+    if store.columns is not None and model not in TABLE_MODELS:
+        raise UserError(f"{model} reads images, and this is a table", f"choose one of {', '.join(TABLE_MODELS)}")
 
 
 def _refuse_too_few(store: Store, config: Config) -> None:
@@ -93,7 +96,7 @@ def _refuse_too_few(store: Store, config: Config) -> None:
     counts = {"train": len(learn), "test": len(store.splits["test"].labels)}
     for split, least in (("train", 2), ("test", 1)):
         if counts[split] < least:
-            raise UserError(f"{counts[split]} images to {split} with", "add images, or lower --val_fraction")
+            raise UserError(f"{counts[split]} examples to {split} with", "add examples, or lower --val_fraction")
 
 
 def _continued(layers: Sequence[Layer], experiments_folder: Path, earlier: Run) -> settings.Settled:
@@ -113,11 +116,22 @@ def _continued(layers: Sequence[Layer], experiments_folder: Path, earlier: Run) 
 
 def _place(config: Config, earlier: Run | None) -> Runtime:
     """Where to compute: for an unfinished run as it began, so that the numbers stay the same."""
+    if config.model in CLASSICAL:
+        config = _on_the_cpu(config)
     if earlier is None:
         return runtime.resolve(config)
     before = earlier.card["runtime"]
     names = {"device": before["device"], "precision": before["precision"], "num_threads": str(before["num_threads"])}
     return runtime.resolve(dataclasses.replace(config, **names))
+
+
+def _on_the_cpu(config: Config) -> Config:
+    """As scikit-learn computes; what asks for something else is refused."""
+    usual = {"device": ("auto", "cpu"), "precision": ("auto", "fp32"), "pretrained_model": (None,)}
+    for name, values in (usual | {"freeze_backbone": (False,)}).items():
+        if getattr(config, name) not in values:
+            raise UserError(f"{name} {getattr(config, name)} means nothing to {config.model}", f"leave {name} out")
+    return dataclasses.replace(config, device="cpu", precision="fp32")
 
 
 def _parent(config: Config, experiments_folder: Path) -> artifact.Artifact | None:
@@ -135,6 +149,15 @@ def _parent(config: Config, experiments_folder: Path) -> artifact.Artifact | Non
     return artifact.load(experiments_folder / config.pretrained_model)
 
 
+def _refuse_other_columns(parent: artifact.Artifact, store: Store, origin: str) -> None:
+    """The first layer takes a row's numbers by their place: other columns in these places would mean nothing to it."""
+    described = (parent.card or {}).get("input", {}).get("columns")
+    before = None if described is None else columns_from(described)
+    if before is not None and before != store.columns:
+        names = ", ".join(column.name for column in before)
+        raise UserError(f"{origin} was trained on other columns or categories: {names}", "train without it")
+
+
 def _card(config: Config, store: Store, place: Runtime, parent: artifact.Artifact | None) -> dict[str, Any]:
     """What can change a number, and nothing else; what `auto` and a path stood for is recorded in their stead."""
     resolved = ("device", "precision", "num_threads", "pretrained_model")
@@ -142,12 +165,17 @@ def _card(config: Config, store: Store, place: Runtime, parent: artifact.Artifac
         "format": 1,
         "settings": {name: value for name, value in config.numeric().items() if name not in resolved},
         "classes": list(store.classes),
-        "input": {"shape": list(store.shape), "mean": list(store.mean), "std": list(store.std)},
+        "input": _input(store),
         "dataset_digest": store.digest,
         "runtime": place.as_dict(),
         "versions": runtime.versions(),
         "parent_sha256": parent.sha256 if parent else None,
     }
+
+
+def _input(store: Store) -> dict[str, Any]:
+    described = {"shape": list(store.shape), "mean": list(store.mean), "std": list(store.std)}
+    return described if store.columns is None else {**described, "columns": as_json(store.columns)}
 
 
 def _compare_cards(before: Mapping[str, Any], now: Mapping[str, Any], name: str) -> None:

@@ -1,12 +1,13 @@
-"""Predict: image files in, a class and its probabilities out."""
+"""Predict: image files or rows of tables in, a class and its probabilities out."""
 
 import argparse
 import csv
 import io
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +15,11 @@ import numpy.typing as npt
 from image_classifier import files, runs, runtime
 from image_classifier.config import Config
 from image_classifier.data.batches import Batches
-from image_classifier.data.examples import ImageFile, shown
+from image_classifier.data.examples import ImageFile, Pixels, shown
 from image_classifier.data.reading import image_files, read_images
+from image_classifier.data.sources import table
 from image_classifier.data.store import Split
+from image_classifier.data.tables import Column, Encoded, encoded
 from image_classifier.errors import UserError
 from image_classifier.model import inference
 from image_classifier.runs import Run
@@ -28,16 +31,25 @@ Rows = Sequence[npt.NDArray[np.float32]]
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Write one line per image, in the order given; nothing is written if an image cannot be read."""
+    """Write one line per example, in the order given; nothing is written if one cannot be read."""
     output = arguments.output
     if output and output.suffix not in _FORMS:
         raise UserError(f"--output {output} ends neither in .csv nor in .jsonl", "choose one of the two")
     if arguments.batch_size < 1:
         raise UserError(f"--batch_size must be 1 or more, not {arguments.batch_size}", "leave it out for 256")
     asked = runs.find(arguments.run, arguments.experiments_folder)
-    images = image_files(arguments.paths)
-    paths = [shown(image.path) for image in images]
-    shares = classify(asked, images, arguments.batch_size)
+    if asked.columns is None:
+        images = image_files(arguments.paths)
+        paths = [shown(image.path) for image in images]
+        shares = classify(asked, read_ahead(images, asked.card["input"]["shape"]), arguments.batch_size)
+    else:
+        pieces = [_rows_of(path, asked.columns) for path in arguments.paths]
+        paths = [
+            f"{shown(str(path))}:{row}"
+            for path, piece in zip(arguments.paths, pieces, strict=True)
+            for row in range(1, len(piece) + 1)
+        ]
+        shares = classify(asked, pieces, arguments.batch_size)
     write = _jsonl if output and output.suffix == ".jsonl" else _csv
     text = write(paths, shares, asked.classes)
     if output:
@@ -47,14 +59,14 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def classify(asked: Run, images: Sequence[ImageFile], batch_size: int = 256) -> npt.NDArray[np.float32]:
-    """The probabilities of every class (columns) for every image (rows)."""
+def classify(asked: Run, pieces: Iterable[Pixels | Encoded], batch_size: int = 256) -> npt.NDArray[np.float32]:
+    """The probabilities of every class (columns) for every example (rows)."""
     card = asked.card
     place = runtime.resolve(Config(precision=card["runtime"]["precision"]))
     runtime.activate(place)
     model = asked.model(place.torch_device)
     parts = []
-    for pixels in _read_ahead(images, card["input"]["shape"]):
+    for pixels in pieces:
         split = Split(pixels, np.zeros(len(pixels), np.int64), None)
         batches = Batches(
             split, np.arange(len(pixels)), batch_size=batch_size, mean=card["input"]["mean"], std=card["input"]["std"],
@@ -64,7 +76,17 @@ def classify(asked: Run, images: Sequence[ImageFile], batch_size: int = 256) -> 
     return np.concatenate(parts)
 
 
-def _read_ahead(images: Sequence[ImageFile], shape: tuple[int, int, int]) -> Iterator[npt.NDArray[np.uint8]]:
+def _rows_of(path: Path, columns: Sequence[Column]) -> Encoded:
+    """A table's rows as the run reads them; further columns are left out."""
+    if path.suffix.lower() not in table.SUFFIXES or not path.is_file():
+        hint = f"this run classifies the rows of {' or '.join(table.SUFFIXES)} files"
+        raise UserError(f"{shown(str(path))} is no table", hint)
+    found = table.read(path)
+    wanted = [column.name for column in columns if column.name in found.column_names]
+    return encoded(table.columns(found, path, wanted), columns, str(path))
+
+
+def read_ahead(images: Sequence[ImageFile], shape: tuple[int, int, int]) -> Iterator[npt.NDArray[np.uint8]]:
     """The images' pixels in pieces; the next piece is read while the caller works on this one."""
     pieces = [images[start : start + _AT_ONCE] for start in range(0, len(images), _AT_ONCE)]
     with ThreadPoolExecutor(1) as reader:

@@ -15,8 +15,8 @@ def run(arguments: argparse.Namespace) -> int:
     settled = settings.settle(settings.layers(arguments), Path("experiments"))
     config = settled.composition.config
     store = preparing.prepare(
-        settled.dataset_folder, image_size=config.image_size, split_seed=config.split_seed,
-        cache_folder=settings.cache_folder(arguments), output=arguments.output,
+        settled.dataset_folder, cache_folder=settings.cache_folder(arguments), output=arguments.output,
+        **settings.data(config),
     )  # fmt: skip
     counts = ", ".join(f"{len(split.labels)} {name}" for name, split in store.splits.items())
     height, width, channels = store.shape

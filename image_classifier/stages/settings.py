@@ -9,7 +9,8 @@ from typing import Any
 
 from image_classifier import composition, config
 from image_classifier.composition import Composition, Layer
-from image_classifier.config import DEFAULT_IMAGE_MODEL, PUBLISHED_WEIGHTS
+from image_classifier.config import DEFAULT_IMAGE_MODEL, DEFAULT_TABLE_MODEL, PUBLISHED_WEIGHTS, Config
+from image_classifier.data.preparing import is_table
 from image_classifier.errors import UserError
 
 DEFAULT_DATASET = "data/cifar_dataset"
@@ -36,8 +37,9 @@ def settle(given: Sequence[Layer], experiments_folder: Path) -> Settled:
     unsaid = composition.latest(given, "model") is None and parent not in (None, PUBLISHED_WEIGHTS)
     fallback = _parents_model(experiments_folder / str(parent)) if unsaid else None
     origin = f"the card of {parent}" if fallback else "the data"
-    composed = composition.compose(given, fallback or DEFAULT_IMAGE_MODEL, origin)
-    return Settled(composed, str(composition.latest(given, "dataset_folder") or DEFAULT_DATASET))
+    dataset = str(composition.latest(given, "dataset_folder") or DEFAULT_DATASET)
+    usual = DEFAULT_TABLE_MODEL if is_table(dataset) else DEFAULT_IMAGE_MODEL
+    return Settled(composition.compose(given, fallback or usual, origin), dataset)
 
 
 def _parents_model(path: Path) -> str | None:
@@ -45,6 +47,13 @@ def _parents_model(path: Path) -> str | None:
 
     name = (artifact.load(path).card or {}).get("settings", {}).get("model")
     return None if name is None else str(name)
+
+
+def data(config: Config) -> dict[str, Any]:
+    """What of the settings decides how the data is prepared."""
+    dropped = tuple(name.strip() for name in (config.drop_columns or "").split(",") if name.strip())
+    names = ("image_size", "split_seed", "target_column")
+    return {name: getattr(config, name) for name in names} | {"drop_columns": dropped}
 
 
 def cache_folder(arguments: argparse.Namespace) -> Path:

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from image_classifier import files, provenance, runs, signals
+from image_classifier import files, provenance, results, runs, signals
 from image_classifier.composition import Layer
+from image_classifier.config import CLASSICAL
 from image_classifier.errors import UserError
-from image_classifier.model import artifact, building, checkpoint
-from image_classifier.model.training import Training
+from image_classifier.model import building, checkpoint
+from image_classifier.model.training import Fitting, Training
+from image_classifier.model.training import Progress as Done
 from image_classifier.runs import Run
 from image_classifier.stages import evaluate, examples, planning, settings
 from image_classifier.stages.planning import Plan
@@ -114,11 +116,16 @@ def _begin(folder: Path, plan: Plan, earlier: Run | None) -> Run:
     return begun
 
 
-def _training(plan: Plan, folder: Path) -> tuple[Training, list[dict[str, Any]]]:
+def _training(plan: Plan, folder: Path) -> tuple[Fitting, list[dict[str, Any]]]:
     """The training at its beginning, or where its checkpoint stands."""
     learn, held, held_rows = examples.rows(plan.store, plan.config)
     labels = np.asarray(plan.store.splits["train"].labels)[learn]
     val = examples.measuring(held, held_rows, plan.store.mean, plan.store.std, plan.place) if len(held_rows) else None
+    if plan.config.model in CLASSICAL:
+        from image_classifier.model.classical import ClassicalTraining  # noqa: PLC0415  (scikit-learn takes a second)
+
+        whole = examples.measuring(plan.store.splits["train"], learn, plan.store.mean, plan.store.std, plan.place)
+        return ClassicalTraining(plan.model, plan.config, plan.place, train=whole, val=val), []
     counts = torch.from_numpy(np.bincount(labels, minlength=len(plan.store.classes)))
     batches = examples.learning(plan.store, learn, plan.config, plan.place)
     training = Training(plan.model, plan.config, plan.place, train=batches, val=val, counts=counts)
@@ -135,28 +142,36 @@ def _training(plan: Plan, folder: Path) -> tuple[Training, list[dict[str, Any]]]
     return training, [dict(row) for row in last.history]
 
 
-def _fit(training: Training, folder: Path, history: list[dict[str, Any]]) -> None:
+def _fit(training: Fitting, folder: Path, history: list[dict[str, Any]]) -> None:
     """Drive the loop: history after each epoch, checkpoints now and then, a last one when asked to stop."""
     saved = time.monotonic()
-    epochs = int(training.config.num_epochs or 0)
-    with signals.deferred() as stop, Progress(epochs, len(training.train), training.epoch, training.step) as shown:
+    with signals.deferred() as stop, Progress(training.epochs, training.steps, training.epoch, training.step) as shown:
         for at in training.fit():
             if at.report:
                 history.append(dataclasses.asdict(at.report))
-                files.write_text(folder / "training_history.csv", runs.history_csv(history))
+                files.write_text(folder / "training_history.csv", results.history_csv(history))
             shown.update(at)
-            pause = _SECONDS_BETWEEN_CHECKPOINTS if at.report else 60 * training.config.checkpoint_minutes
-            if stop.number or training.epoch == epochs or time.monotonic() - saved >= pause:
+            if isinstance(training, Training) and (stop.number or _due(training, at, saved)):
                 checkpoint.save(folder, training, history)
                 saved = time.monotonic()
             stop.honour()
 
 
-def _results(begun: Run, plan: Plan, training: Training, history: Sequence[Mapping[str, Any]], started: float) -> Run:
+def _due(training: Training, at: Done, saved: float) -> bool:
+    """Whether it is time for a checkpoint."""
+    pause = _SECONDS_BETWEEN_CHECKPOINTS if at.report else 60 * training.config.checkpoint_minutes
+    return training.epoch == training.epochs or time.monotonic() - saved >= pause
+
+
+def _results(
+    begun: Run,
+    plan: Plan,
+    training: Fitting,
+    history: Sequence[Mapping[str, Any]],
+    started: float,
+) -> Run:
     """Write the model of the best epoch and everything that is read off it."""
-    training.check_best()
-    plan.model.load_state_dict(training.best)
-    files.write_bytes(begun.path("model.pth"), artifact.dumps(training.best, plan.card))
+    files.write_bytes(begun.path(begun.model_file), training.content(plan.card))
     record = {**begun.record, "best_epoch": training.best_epoch}
     trained = Run(begun.folder, record)
     evaluate.write_predictions(trained, evaluate.predict(plan.model, plan.store, plan.config, plan.place))

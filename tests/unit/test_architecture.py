@@ -17,7 +17,7 @@ LAYERS = (
     {"reference", "dispatch"},
     {"runtime"},
     {"data", "model", "evaluation", "visualization"},
-    {"provenance"},
+    {"provenance", "results"},
     {"runs"},
     {"tracking"},
     {"stages"},

@@ -5,7 +5,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from image_classifier import files, provenance, runs
+from image_classifier import files, provenance, results, runs
 from image_classifier.errors import UserError
 from image_classifier.runs import Run
 
@@ -96,20 +96,20 @@ def test_a_folder_with_other_things_is_not_taken_for_a_run(tmp_path):
 
 
 def test_finishing_records_the_digest_of_every_result(tmp_path):
-    run = made(tmp_path / "e" / "r", runs.UNFINISHED)
-    for name in runs.RESULTS:
+    run, names = made(tmp_path / "e" / "r", runs.UNFINISHED), ["model.pth", *runs.RESULTS]
+    for name in names:
         run.path(name).write_bytes(name.encode())
     done = runs.read(runs.finish(run).folder)
     assert done.finished
     assert done.record["files"] == {
-        name: {"sha256": files.digest_bytes(name.encode()), "bytes": len(name)} for name in runs.RESULTS
+        name: {"sha256": files.digest_bytes(name.encode()), "bytes": len(name)} for name in names
     }
 
 
 def test_equal_arrays_are_equal_bytes_and_come_back(tmp_path):
-    arrays = {name: np.arange(4, dtype=np.float32) + i for i, name in enumerate(runs.PREDICTIONS)}
-    data = runs.npz(arrays)
-    assert data == runs.npz(dict(reversed(arrays.items())))
+    arrays = {name: np.arange(4, dtype=np.float32) + i for i, name in enumerate(results.PREDICTIONS)}
+    data = results.npz(arrays)
+    assert data == results.npz(dict(reversed(arrays.items())))
     run = made(tmp_path / "e" / "r")
     files.write_bytes(run.path("predictions.npz"), data)
     back = run.predictions()
@@ -119,7 +119,7 @@ def test_equal_arrays_are_equal_bytes_and_come_back(tmp_path):
 def test_the_history_survives_the_file_in_full_precision(tmp_path):
     row = {"epoch": 1, "loss": 1 / 3, "acc": 0.1 + 0.2, "val_loss": None, "val_acc": None, "lr": 1e-7, "seconds": 2.5}
     run = made(tmp_path / "e" / "r")
-    run.path("training_history.csv").write_text(runs.history_csv([row]))
+    run.path("training_history.csv").write_text(results.history_csv([row]))
     assert run.history() == [row]
 
 

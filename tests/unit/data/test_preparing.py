@@ -228,7 +228,7 @@ def test_too_few_images_for_a_test_split_are_refused(tmp_path, prepared, picture
     picture(tmp_path / "few" / "a" / "x.png")
     picture(tmp_path / "few" / "b" / "x.png")
     error = refusal(prepared, tmp_path / "few")
-    assert "has 2 images: too few" in error.what
+    assert "has 2 examples: too few" in error.what
     assert "test/" in error.hint
 
 
@@ -260,7 +260,7 @@ def test_a_built_in_name_wins_and_a_separator_means_a_path(pets, prepared, monke
 def test_a_file_is_refused(tmp_path, prepared):
     (tmp_path / "images.zip").write_bytes(b"PK")
     error = refusal(prepared, tmp_path / "images.zip")
-    assert "is a file, not a folder" in error.what
+    assert "is a file, neither a folder nor a table" in error.what
     assert "unpack" in error.hint
 
 
@@ -340,5 +340,5 @@ def test_a_cache_folder_that_cannot_be_made_is_named(pets, prepared, tmp_path):
 def test_one_line_is_logged_when_there_is_no_terminal(pets, prepared, caplog, capfd):
     with caplog.at_level(logging.INFO):
         prepared(pets, quiet=False)
-    assert [record.getMessage() for record in caplog.records] == [f"preparing 20 images of {pets}"]
+    assert [record.getMessage() for record in caplog.records] == [f"preparing 20 examples of {pets}"]
     assert capfd.readouterr() == ("", "")

@@ -1,0 +1,203 @@
+"""Tables: what is read, what is refused and how, and that a row's numbers are what a hand computes."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+from image_classifier.data.tables import Column
+from image_classifier.errors import UserError
+
+ROWS = 40
+
+
+def flowers(rows=ROWS):
+    """A table's lines: two numbers, a category, the class."""
+    lines = ["length,width,colour,kind"]
+    for row in range(rows):
+        kind = ("aster", "rose")[row % 2]
+        lines.append(f"{row + 0.5},{(row * 7) % 11},{('red', 'white', 'blue')[row % 3]},{kind}")
+    return lines
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Writes lines as a CSV file."""
+
+    def write(lines, name="t.csv", encoding="utf-8"):
+        path = tmp_path / name
+        path.write_bytes(("\n".join(lines) + "\n").encode(encoding))
+        return path
+
+    return write
+
+
+@pytest.fixture
+def refused(table, prepared):
+    """What is said of a table that cannot be used, and the hint."""
+
+    def call(lines, target="kind", drop=(), **more):
+        path = lines if not isinstance(lines, list) else table(lines, **more)
+        with pytest.raises(UserError) as caught:
+            prepared(path, target_column=target, drop_columns=drop)
+        return caught.value.what, caught.value.hint
+
+    return call
+
+
+def test_numbers_are_kept_categories_become_one_number_each_and_the_classes_are_sorted(table, prepared):
+    store = prepared(table(flowers()), target_column="kind")
+    assert store.classes == ("aster", "rose")
+    assert store.columns == (Column("length"), Column("width"), Column("colour", ("blue", "red", "white")))
+    assert store.shape == (1, 1, 5)
+    rows = np.concatenate([store.splits[name].inputs for name in ("train", "test")])[:, 0, 0]
+    rows = rows[np.argsort(rows[:, 0])]
+    expected = [[row + 0.5, (row * 7) % 11, *(float(row % 3 == number) for number in (2, 0, 1))] for row in range(ROWS)]
+    assert rows.tolist() == expected
+    labels = np.concatenate([store.splits[name].labels for name in ("train", "test")])
+    assert sorted(labels.tolist()) == [0] * (ROWS // 2) + [1] * (ROWS // 2)
+
+
+def test_mean_and_deviation_are_those_of_the_training_rows_and_categories_stay_0_and_1(table, prepared):
+    store = prepared(table(flowers()), target_column="kind")
+    train = np.asarray(store.splits["train"].inputs, np.float64)[:, 0, 0]
+    assert store.mean[:2] == pytest.approx(train[:, :2].mean(0), rel=1e-12)
+    assert store.std[:2] == pytest.approx(train[:, :2].std(0), rel=1e-12)
+    assert (store.mean[2:], store.std[2:]) == ((0, 0, 0), (1, 1, 1))
+
+
+def test_parquet_and_csv_of_the_same_rows_make_the_same_store(table, prepared, tmp_path):
+    one = prepared(table(flowers()), target_column="kind")
+    columns = list(zip(*(line.split(",") for line in flowers()[1:]), strict=True))
+    typed = [list(map(float, columns[0])), list(map(int, columns[1])), columns[2], columns[3]]
+    names = flowers()[0].split(",")
+    parquet.write_table(pa.table(dict(zip(names, typed, strict=True))), tmp_path / "t.parquet")
+    two = prepared(tmp_path / "t.parquet", target_column="kind")
+    assert two.digest == one.digest
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_not_part_of_the_names(table, prepared):
+    plain = prepared(table(flowers()), target_column="kind")
+    marked = prepared(table([line + "\r" for line in flowers()], "b.csv", "utf-8-sig"), target_column="kind")
+    assert marked.digest == plain.digest
+
+
+def test_the_target_may_be_whole_numbers_and_is_sorted_as_numbers(table, prepared):
+    lines = ["a,quality", *(f"{row}.5,{(2, 10, 9)[row % 3]}" for row in range(30))]
+    assert prepared(table(lines), target_column="quality").classes == ("2", "9", "10")
+
+
+def test_dropped_columns_are_not_read_even_if_they_are_broken(table, prepared):
+    lines = [f"{line},{('' if row == 3 else row) if row else 'id'}" for row, line in enumerate(flowers())]
+    store = prepared(table(lines), target_column="kind", drop_columns=("id", "colour"))
+    assert [column.name for column in store.columns] == ["length", "width"]
+
+
+def test_the_same_settings_find_the_store_again_and_others_make_another(table, prepared):
+    path = table(flowers())
+    one = prepared(path, target_column="kind")
+    assert prepared(path, target_column="kind").folder == one.folder
+    assert prepared(path, target_column="kind", drop_columns=("colour",)).folder != one.folder
+    assert prepared(path, target_column="colour").classes == ("blue", "red", "white")
+
+
+def test_rows_are_read_with_another_run_s_columns_and_unknown_categories_are_none(table, prepared):
+    columns = (Column("colour", ("green", "red")), Column("length"))
+    store = prepared(table(flowers()), target_column="kind", columns=columns)
+    rows = np.concatenate([store.splits[name].inputs for name in ("train", "test")])[:, 0, 0]
+    rows = rows[np.argsort(rows[:, 2])]
+    assert rows[:3].tolist() == [[0, 1, 0.5], [0, 0, 1.5], [0, 0, 2.5]]
+
+
+def test_categories_that_look_like_numbers_are_found_again_where_nothing_else_stands_beside_them(table, prepared):
+    lines = ["size,kind", *(f"{1 + row % 3},{('aster', 'rose')[row % 2]}" for row in range(ROWS))]
+    store = prepared(table(lines), target_column="kind", columns=(Column("size", ("1", "2", "XL")),))
+    rows = np.concatenate([store.splits[name].inputs for name in ("train", "test")])[:, 0, 0]
+    assert sorted(map(tuple, rows.tolist())) == sorted([(1, 0, 0)] * 14 + [(0, 1, 0)] * 13 + [(0, 0, 0)] * 13)
+
+
+@pytest.mark.parametrize(
+    ("change", "target", "words"),
+    [
+        (lambda lines: lines, "kinf", ["no column 'kinf'", "did you mean kind?"]),
+        (lambda lines: lines, None, ["which column", "--target_column", "length, width, colour, kind"]),
+        (lambda lines: lines[:1], "kind", ["a header and no rows"]),
+        (lambda lines: [], "kind", ["no readable table"]),
+        (lambda lines: [line.replace(",", ";") for line in lines], "kind", ["separated by ';'", "commas"]),
+        (lambda lines: [line.replace(",", "\t") for line in lines], "kind", [r"separated by '\t'"]),
+        (lambda lines: [*lines, "1.5,,red,rose"], "kind", ["width", "1 of 41 rows", "row 41", "--drop_columns width"]),
+        (lambda lines: [*lines, "NaN,1,red,rose"], "kind", ["length", "row 41"]),
+        (lambda lines: [*lines, "inf,1,red,rose"], "kind", ["length", "inf", "row 41"]),
+        (lambda lines: [*lines, "1,2,red,"], "kind", ["kind", "no value in row 41"]),
+        (lambda lines: [line + ",7" if row else line + ",one" for row, line in enumerate(lines)], "kind",
+         ["one in", "one value in all training rows", "--drop_columns one"]),
+        (lambda lines: [line.replace("aster", "rose") for line in lines], "kind", ["one class only: rose"]),
+        (lambda lines: lines, "length", ["a number, not a class"]),
+        (lambda lines: [line.replace("width", "length") for line in lines], "kind", ["length", "more than once"]),
+        (lambda lines: [*lines, "1,2,red"], "kind", ["no readable table", "Expected 4 columns"]),
+        (lambda lines: [*lines, "1,x2,red,rose"], "kind", ["width", "numbers, but also 'x2'"]),
+        (lambda lines: [f"{line},{'id' if not row else f'user {row}'}" for row, line in enumerate(lines)], "kind",
+         ["40 different texts", "--drop_columns id"]),
+        (lambda lines: [f"{line},{'day' if not row else '2020-01-01'}" for row, line in enumerate(lines)], "kind",
+         ["day", "date32"]),
+    ],
+)  # fmt: skip
+def test_a_table_that_cannot_be_learned_from_is_refused_with_the_place_and_the_way_out(refused, change, target, words):
+    said = " | ".join(refused(change(flowers()), target))
+    for word in words:
+        assert word in said
+
+
+@pytest.mark.parametrize(
+    "content", [b"\x00" * 100, b"PK\x03\x04" + b"\x00" * 60, b"a,b\n\xff\xfe,1\n", b"\xff\xfea\x00,\x00"]
+)
+@pytest.mark.parametrize("name", ["t.csv", "t.parquet"])
+def test_what_is_no_table_at_all_is_refused_in_words(refused, tmp_path, content, name):
+    (tmp_path / name).write_bytes(content)
+    what, _ = refused(tmp_path / name)
+    assert name in what
+
+
+def test_dropping_what_is_not_there_names_the_nearest_column(refused):
+    what, hint = refused(flowers(), drop=("colur",))
+    assert "no column colur to drop" in what
+    assert hint == "did you mean colour?"
+
+
+def test_nothing_left_to_learn_from_is_said(refused):
+    assert "no column beside kind" in refused(flowers(), drop=("length", "width", "colour"))[0]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "more", "word"),
+    [
+        ("digits", {"target_column": "x"}, "target_column"),
+        ("digits", {"drop_columns": ("x",)}, "drop_columns"),
+        ("wine", {"image_size": 8}, "image_size"),
+        ("wine", {"target_column": "hue"}, "target_column"),
+        ("wine", {"drop_columns": ("hua",)}, "did you mean hue?"),
+    ],
+)
+def test_a_setting_that_says_nothing_about_the_data_is_refused(prepared, dataset, more, word):
+    with pytest.raises(UserError) as caught:
+        prepared(dataset, **more)
+    assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "shape", "classes"), [("wine", (178, 13), 3), ("breast_cancer", (569, 30), 2)])
+def test_the_built_in_tables_hold_what_scikit_learn_has(prepared, name, shape, classes):
+    store = prepared(name)
+    rows = np.concatenate([store.splits[part].inputs for part in ("train", "test")])[:, 0, 0]
+    assert rows.shape == shape
+    assert len(store.classes) == classes
+    from sklearn import datasets
+
+    data = getattr(datasets, f"load_{name}")()
+    assert np.array_equal(np.sort(rows[:, 0]), np.sort(data.data[:, 0].astype(np.float32)))
+
+
+def test_a_row_that_is_in_train_and_test_is_counted(table, prepared, caplog):
+    store = prepared(table(flowers() + flowers()[1:]), target_column="kind")
+    train = {row.tobytes() for row in store.splits["train"].inputs}
+    assert store.duplicates == sum(row.tobytes() in train for row in store.splits["test"].inputs) > 0
+    assert "also in train" in caplog.text
