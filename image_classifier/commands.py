@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 from typing import Any, NoReturn
 
-from image_classifier.config import FIELDS, kind, suggestion
+from image_classifier.config import BUILT_IN_DATA, FIELDS, kind, suggestion
 from image_classifier.errors import UserError
 
 _STAGES = {
@@ -100,9 +100,8 @@ def _add_experiments(parser: argparse._ActionsContainer) -> None:
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("data")
-    text = (
-        "digits, or a path: CIFAR-10 batches, a folder of class folders, a prepared store (default: data/cifar_dataset)"
-    )
+    kinds = "CIFAR-10 batches, a folder of class folders, a .csv or .parquet table, a prepared store"
+    text = f"{', '.join(BUILT_IN_DATA)}, or a path: {kinds} (default: data/cifar_dataset)"
     group.add_argument("--dataset_folder", metavar="D", help=text)
     _add_cache(group)
 

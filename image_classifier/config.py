@@ -19,6 +19,8 @@ from image_classifier.errors import UserError
 DEFAULT_IMAGE_MODEL = "sprint"
 DEFAULT_TABLE_MODEL = "dense"
 PUBLISHED_WEIGHTS = "torchvision"
+BUILT_IN_TABLES = ("wine", "breast_cancer")
+BUILT_IN_DATA = ("digits", *BUILT_IN_TABLES)
 
 # torchvision's classifiers with one output; googlenet and inception_v3 have auxiliary heads and are left out.
 # fmt: off

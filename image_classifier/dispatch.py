@@ -4,7 +4,7 @@ from typing import Any
 
 import yaml
 
-from image_classifier.config import FIELDS
+from image_classifier.config import BUILT_IN_DATA, FIELDS
 
 # The settings with a field of their own, in the form's order; every other one fits into `overrides`.
 SETTINGS = ("model", "learning_rate", "momentum", "num_epochs", "num_workers", "batch_size", "pretrained_model")
@@ -16,10 +16,11 @@ _PARENT = "a run of this workflow: run:<the number in its address>"
 
 def inputs() -> str:
     """The `inputs:` of `workflow_dispatch` as YAML; those of `workflow_call` have `string` for `choice`."""
+    data = f"{', '.join(BUILT_IN_DATA)}, or a path in this repository (empty: CIFAR-10, downloaded)"
     form: dict[str, Any] = {
         "experiment_name": _text(f"the folder that related runs share ({_NAME})", required=True),
         "run_name": _text(f"the run's name within the experiment ({_NAME})", required=True),
-        "dataset_folder": _text("digits, or a folder in this repository (empty: CIFAR-10, downloaded)"),
+        "dataset_folder": _text(data),
         **{name: _text(_described(name)) for name in SETTINGS},
         "overrides": _text("any other settings, as name=value name=value"),
         "runner": _text("where to train", type="choice", default=RUNNERS[0], options=list(RUNNERS)),

@@ -18,7 +18,7 @@ from step import NAME, RefusedError, run, set_outputs, temporary, variable
 
 EXPERIMENTS = "experiments"
 CIFAR = "data/cifar_dataset"  # the trainer's default, downloaded where it is missing
-BUILT_IN = ("digits",)
+BUILT_IN = ("digits", "wine", "breast_cancer")
 PUBLISHED = "torchvision"
 RUNNERS = ("ubuntu-24.04", "self-hosted-gpu")
 SETTINGS = ("model", "learning_rate", "momentum", "num_epochs", "num_workers", "batch_size")
@@ -113,7 +113,7 @@ def check_dataset(dataset: str) -> str:
         return dataset
     path = inside(dataset or CIFAR, "dataset_folder")
     if not path.exists() and str(path) != CIFAR:
-        hint = f"give {', '.join(BUILT_IN)} or the path of a folder that is committed in this branch"
+        hint = f"give {', '.join(BUILT_IN)} or the path of a folder or table that is committed in this branch"
         raise RefusedError(f"dataset_folder {dataset!r} is not in this repository", hint)
     return str(path)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from image_classifier import files
+from image_classifier.config import BUILT_IN_DATA, BUILT_IN_TABLES
 from image_classifier.data.examples import Examples, Source
 from image_classifier.data.sources import builtin, cifar, table
 from image_classifier.data.sources.folder import folder_of_images
@@ -42,7 +43,7 @@ def prepare(
     `columns` are those of a run that other rows are to be read as; a data set's own come from its training rows.
     """
     folder = Path(dataset_folder).expanduser()
-    if dataset_folder not in builtin.NAMES and is_store(folder):
+    if dataset_folder not in BUILT_IN_DATA and is_store(folder):
         return _as_asked(open_store(folder), image_size, output)
     source = _recognised(dataset_folder, folder, target_column, drop_columns, quiet=quiet)
     _refuse_foreign(source, dataset_folder, image_size, target_column, drop_columns)
@@ -67,8 +68,8 @@ def prepare(
 def is_table(dataset_folder: str) -> bool:
     """Whether the name is that of a table, as far as can be told without reading it."""
     folder = Path(dataset_folder).expanduser()
-    if dataset_folder in builtin.NAMES:
-        return dataset_folder in builtin.TABLES
+    if dataset_folder in BUILT_IN_DATA:
+        return dataset_folder in BUILT_IN_TABLES
     if is_store(folder):
         return holds_a_table(folder)
     return folder.suffix.lower() in table.SUFFIXES and not folder.is_dir()
@@ -97,9 +98,9 @@ def _same(store: Store, output: Path) -> Store:
 
 
 def _recognised(dataset_folder: str, folder: Path, target: str | None, drop: tuple[str, ...], *, quiet: bool) -> Source:
-    if dataset_folder in builtin.TABLES:
+    if dataset_folder in BUILT_IN_TABLES:
         return builtin.table(dataset_folder, drop)
-    if dataset_folder in builtin.NAMES:
+    if dataset_folder in BUILT_IN_DATA:
         return builtin.digits()
     if folder.is_file() and folder.suffix.lower() in table.SUFFIXES:
         return table.table_file(folder, target, drop)
@@ -117,14 +118,14 @@ def _recognised(dataset_folder: str, folder: Path, target: str | None, drop: tup
 
 def _not_found(dataset_folder: str, folder: Path) -> UserError:
     siblings = [entry.name for entry in folder.parent.iterdir() if entry.is_dir()] if folder.parent.is_dir() else []
-    near = difflib.get_close_matches(folder.name, [*builtin.NAMES, *siblings], n=1)
+    near = difflib.get_close_matches(folder.name, [*BUILT_IN_DATA, *siblings], n=1)
     if os.sep in dataset_folder:
         near = difflib.get_close_matches(folder.name, siblings, n=1)
-    suggestion = f"did you mean {near[0] if near[0] in builtin.NAMES else folder.parent / near[0]}? " if near else ""
+    suggestion = f"did you mean {near[0] if near[0] in BUILT_IN_DATA else folder.parent / near[0]}? " if near else ""
     looked = "no built-in data set has that name, and " if os.sep not in dataset_folder else ""
     return UserError(
         f"the data set {dataset_folder} was not found: {looked}there is no folder {folder.absolute()}",
-        f"{suggestion}give a built-in name ({', '.join(builtin.NAMES)}) or the path of a folder of class folders",
+        f"{suggestion}give a built-in name ({', '.join(BUILT_IN_DATA)}) or the path of a folder of class folders",
     )
 
 
@@ -134,7 +135,7 @@ def _refuse_foreign(
     """A setting that says nothing about this data was meant for other data."""
     rows = source.kind.startswith("table")
     given = {"image_size": rows and image_size, "target_column": not rows and target, "drop_columns": not rows and drop}
-    if name in builtin.TABLES:
+    if name in BUILT_IN_TABLES:
         given["target_column"] = target
     foreign = [setting for setting, value in given.items() if value]
     if foreign:

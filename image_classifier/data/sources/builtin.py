@@ -7,8 +7,6 @@ from image_classifier.data.examples import Examples, Source
 from image_classifier.data.tables import Table
 from image_classifier.errors import UserError
 
-TABLES = ("wine", "breast_cancer")
-NAMES = ("digits", *TABLES)
 _BRIGHTEST = 16
 
 

@@ -106,6 +106,19 @@ def rehearsed(hosted, clone, docker, base_image, tmp_path_factory):
         forget(docker, name, github.git("for-each-ref", "--format=%(objectname)").split())
 
 
+@pytest.fixture(scope="session")
+def builder(repository):
+    """The variable by which docker/build.sh finds what builds the wheel, so that not every run has to install it."""
+    with tempfile.TemporaryDirectory(prefix="rehearsal-") as folder:
+        Path(folder).chmod(0o755)
+        python = Path(folder, "venv/bin/python")
+        subprocess.run([shutil.which("python3", path=PATH), "-m", "venv", python.parents[1]], check=True)
+        lock = repository / "requirements" / "requirements-build.txt"
+        command = [python, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--requirement", lock]
+        subprocess.run(command, check=True)
+        yield {"PYTHON": str(python)}
+
+
 @pytest.fixture
 def toy(hosted, git, tmp_path):
     """A GitHub with one toy workflow, whose jobs are given as text."""

@@ -25,8 +25,9 @@ def kept(rehearsed, run):
 
 
 @pytest.fixture(scope="module")
-def diverged(rehearsed):
+def diverged(rehearsed, builder):
     """A run on pictures in Git LFS whose loss is no number after a few steps."""
+    rehearsed.machine |= builder
 
     def add_pictures(folder):
         digits = load_digits()
@@ -43,8 +44,9 @@ def diverged(rehearsed):
 
 
 @pytest.fixture(scope="module")
-def stopped(rehearsed):
+def stopped(rehearsed, builder):
     """A run of a branch whose training step may take twenty seconds and has work for hours."""
+    rehearsed.machine |= builder
 
     def shorten(folder):
         path = folder / ".github/workflows" / WORKFLOW

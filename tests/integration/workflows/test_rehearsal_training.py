@@ -58,8 +58,9 @@ def first_folder(rehearsed, first, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def second(rehearsed, first):
+def second(rehearsed, first, builder):
     """A run that begins with the first one's model, whose results are kept."""
+    rehearsed.machine |= builder
     form = {"run_name": "second", "pretrained_model": f"run:{first.id}", "save_results": "true", "overrides": "seed=1"}
     return rehearsed.dispatch(WORKFLOW, FORM | form)
 

@@ -4,7 +4,7 @@ import pytest
 from steps import SCRIPTS, job, refused
 
 from image_classifier import config, dispatch, runs
-from image_classifier.data.sources import builtin, cifar
+from image_classifier.data.sources import cifar
 
 
 @pytest.mark.parametrize("value", ["x\ny=z", "x\ry=z", "x\0"])
@@ -38,7 +38,7 @@ def test_the_script_and_the_package_know_the_same_names(monkeypatch):
     import step
 
     assert step.NAME.pattern == runs._NAME.pattern
-    assert request.BUILT_IN == builtin.NAMES
+    assert request.BUILT_IN == config.BUILT_IN_DATA
     assert request.CIFAR == cifar.DEFAULT_FOLDER
     assert request.PUBLISHED == config.PUBLISHED_WEIGHTS
     assert request.RUNNERS == dispatch.RUNNERS
