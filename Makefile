@@ -50,7 +50,8 @@ wheel: preflight $(DEV) ## Build dist/*.whl and dist/*.tar.gz
 	$(BIN)/python -m build --no-isolation
 
 clean: ## Remove what building, linting and testing leave behind; .venv and experiments stay
-	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache ./*.egg-info
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache ./*.egg-info docker/sbom.cdx.json
+	rm -rf tests/integration/workflows/rehearsal/node_modules
 	find . -path ./$(VENV) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 # Explains what is missing before anything is downloaded, and clears away an environment that cannot run.

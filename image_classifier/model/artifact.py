@@ -144,9 +144,24 @@ def _card(text: Any, path: Path) -> dict[str, Any]:
         raise UserError(f"the card of {path} is not a JSON object", _HINT)
     classes, settings = card.get("classes", []), card.get("settings", {})
     named = isinstance(classes, list) and all(isinstance(name, str) for name in classes)
-    if not named or not isinstance(settings, dict):
+    if not named or not isinstance(settings, dict) or not _is_input(card.get("input", {})):
         raise UserError(f"the card of {path} is not one of a run", _HINT)
     return card
+
+
+def _is_input(described: Any) -> bool:
+    """Whether it describes images or a table's rows as a run does."""
+    if not isinstance(described, dict):
+        return False
+    shape, columns = described.get("shape", []), described.get("columns") or []
+    return isinstance(shape, list) and isinstance(columns, list) and all(map(_is_column, columns))
+
+
+def _is_column(described: Any) -> bool:
+    if not isinstance(described, dict) or not isinstance(described.get("name"), str):
+        return False
+    categories = described.get("categories", 0)
+    return categories is None or (isinstance(categories, list) and all(isinstance(each, str) for each in categories))
 
 
 def _check_tensor(name: str, tensor: Tensor, path: Path) -> None:

@@ -28,7 +28,11 @@ def start_from(model: nn.Module, parent: Artifact, classes: Sequence[str], origi
 def _as_trained(parent: Artifact) -> str:
     settings = (parent.card or {}).get("settings", {})
     given = [f"--{name} {settings[name]}" for name in ("model", "width", "image_size") if settings.get(name)]
-    return f"it was trained with {' '.join(given)}" if given else "give the --model and --width it was trained with"
+    if not given:
+        return "give the --model and --width it was trained with"
+    shape = (parent.card or {}).get("input", {}).get("shape", [])
+    seen = f" on images of {shape[0]}×{shape[1]} pixels, channels: {shape[2]}" if len(shape) == 3 else ""
+    return f"it was trained with {' '.join(given)}{seen}"
 
 
 def fill(model: nn.Module, tensors: Mapping[str, Tensor], origin: str, hint: str = "") -> None:

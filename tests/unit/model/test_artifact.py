@@ -1,6 +1,7 @@
 """A file of tensors: equal content is equal bytes, and a damaged or hostile file is refused, never run."""
 
 import io
+import json
 import os
 import pickle
 import subprocess
@@ -165,8 +166,19 @@ def test_a_file_that_holds_no_named_tensors_is_refused(tmp_path, content):
         artifact.load(tmp_path / "other.pth")
 
 
-@pytest.mark.parametrize("card", ["{", "[]", 5, "[" * 100_000])
-def test_a_card_that_is_no_json_object_is_refused(tmp_path, card):
+FOREIGN = [
+    {"input": 5},
+    {"input": {"shape": 3}},
+    {"input": {"columns": "a"}},
+    {"input": {"columns": [5]}},
+    {"input": {"columns": [{"name": 1, "categories": None}]}},
+    {"input": {"columns": [{"name": "a"}]}},
+    {"input": {"columns": [{"name": "a", "categories": [1]}]}},
+]
+
+
+@pytest.mark.parametrize("card", ["{", "[]", 5, "[" * 100_000, *map(json.dumps, FOREIGN)])
+def test_a_card_that_is_not_one_of_a_run_is_refused(tmp_path, card):
     torch.save({"state": {"w": torch.ones(1)}, "card": card}, tmp_path / "card.pth")
     with pytest.raises(UserError, match="card"):
         artifact.load(tmp_path / "card.pth")

@@ -106,3 +106,11 @@ def test_the_head_is_found_in_every_family(model, expected):
     network = build(Config(model=model), 7, (64, 64, 3))
     assert head(network) == expected
     assert network.get_submodule(expected).weight.shape[0] == 7
+
+
+def test_a_misfit_says_what_images_the_parent_saw():
+    card = {"classes": list("abc"), "settings": {"model": "cnn"}, "input": {"shape": [8, 8, 1]}}
+    gray = artifact.Artifact(dict(network(3).state_dict()), card, "0" * 64)
+    with pytest.raises(UserError) as refused:
+        start_from(build(Config(model="cnn"), 3, (8, 8, 3)), gray, list("abc"), "x")
+    assert refused.value.hint == "it was trained with --model cnn on images of 8×8 pixels, channels: 1"
