@@ -30,7 +30,10 @@ def engine():
 
 @pytest.fixture(scope="module")
 def hosted(engine, git):
-    """hosted(repository, api, **of Github) is a GitHub of its own with the repository's commit on its main branch."""
+    """hosted(repository, api, **of Github) is a GitHub of its own with the repository's commit on its main branch.
+
+    Its `push` makes another branch.
+    """
     made = []
 
     def host(source, api, **known):
@@ -41,6 +44,7 @@ def hosted(engine, git):
         github = Github(engine, folder, api, **known)
         git(source, "push", "--quiet", github.remote, "HEAD:refs/heads/main")
         own(folder)
+        github.push = functools.partial(push, github)
         return github
 
     yield host
@@ -62,7 +66,7 @@ def forget(docker, name, commits):
     for commit in commits:
         made = f"label=org.opencontainers.image.revision={commit}"
         for number in docker("images", "--quiet", "--filter", "dangling=true", "--filter", made).stdout.split():
-            docker("image", "rm", number, check=False)
+            docker("image", "rm", "--force", number, check=False)
 
 
 def push(github, branch, change, base="main"):
@@ -86,7 +90,7 @@ def push(github, branch, change, base="main"):
 
 @pytest.fixture(scope="module")
 def rehearsed(hosted, clone, docker, base_image, tmp_path_factory):
-    """This repository on a GitHub of its own: `called()` are its steps' docker commands, `push` makes a branch."""
+    """This repository on a GitHub of its own: `called()` are the docker commands of its steps."""
     with serving(token=f"ghs_{uuid.uuid4().hex}") as api:
         github = hosted(clone, api, secrets={"DB_PASS": f"pass-{uuid.uuid4().hex}"})
         wrapper, log = github.folder / "bin" / "docker", github.folder / "docker.log"
@@ -101,7 +105,6 @@ def rehearsed(hosted, clone, docker, base_image, tmp_path_factory):
         closed = {"REGISTRY": "127.0.0.1:1", "IMAGE_NAME": name}  # nothing was ever published there
         github.machine = {"PATH": f"{wrapper.parent}:{PATH}", "BASE_IMAGE": base_image} | kept | closed
         github.called = lambda: [line.split("\0")[:-1] for line in log.read_text().splitlines()]
-        github.push = functools.partial(push, github)
         yield github
         forget(docker, name, github.git("for-each-ref", "--format=%(objectname)").split())
 

@@ -94,7 +94,7 @@ def test_expressions_are_coerced_as_documented(expression, value, engine):
 
 FORM = form(
     "{must: {required: true}, kind: {type: choice, options: [a, b]}, really: {type: boolean},"
-    " much: {type: number, default: 0.50}, free: {default: words}}"
+    " much: {type: number, default: 0.50}, free: {required: true, default: words}}"
 )
 
 

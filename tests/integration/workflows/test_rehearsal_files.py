@@ -1,6 +1,7 @@
 """Every workflow file as GitHub reads it: its editor has nothing to say, and who may start what with which rights."""
 
 import fnmatch
+import json
 import re
 from pathlib import Path
 
@@ -28,6 +29,13 @@ def trees(engine):
     answers = {name: engine.ask("parse", name=name, text=(FOLDER / name).read_text()) for name in NAMES}
     assert {name: answer["errors"] for name, answer in answers.items()} == {name: [] for name in NAMES}
     return {name: answer["tree"] for name, answer in answers.items()}
+
+
+def test_github_s_packages_are_locked_by_their_content_and_to_no_registry():
+    packages = json.loads((Path(__file__).parent / "rehearsal/package-lock.json").read_text())["packages"]
+    del packages[""]
+    assert {"node_modules/@actions/workflow-parser", "node_modules/@actions/languageservice"} <= packages.keys()
+    assert all(each["integrity"].startswith("sha512-") and "resolved" not in each for each in packages.values())
 
 
 @pytest.mark.parametrize("name", NAMES)

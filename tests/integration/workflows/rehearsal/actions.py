@@ -21,22 +21,20 @@ def _git(job, *arguments):
         raise runner.FailedError(f"git {arguments}: {log.read_text()}")
 
 
-def checkout(job, *, ref="", fetch_depth="1", lfs="false", persist_credentials="true"):
+def checkout(job, *, lfs="false", persist_credentials="true"):
     """A real clone of the commit; the token stays in .git/config unless told otherwise, as with the real one."""
     github = job.contexts["github"]
-    wanted = ref or github["ref"]
-    depth = [] if fetch_depth == "0" else [f"--depth={fetch_depth}"]
     _git(job, "init", "--quiet")
     _git(job, "remote", "add", "origin", f"{github['server_url']}/{github['repository']}")
     if lfs == "true":
         _git(job, "lfs", "install", "--local")
-    _git(job, "fetch", "--quiet", "--no-tags", *depth, "origin", ref or github["sha"])
-    branch = ["-B", wanted.removeprefix("refs/heads/")] if wanted.startswith("refs/heads/") else ["--detach"]
+    _git(job, "fetch", "--quiet", "--no-tags", "--depth=1", "origin", github["sha"])
+    branch = ["-B", github["ref_name"]] if github["ref_type"] == "branch" else ["--detach"]
     _git(job, "checkout", "--quiet", "--force", *branch, "FETCH_HEAD")
     if persist_credentials == "true":
         header = f"http.{github['server_url']}/.extraheader"
         _git(job, "config", header, f"AUTHORIZATION: basic {github['token']}")
-    return {"ref": wanted, "commit": github["sha"]}
+    return {"ref": github["ref"], "commit": github["sha"]}
 
 
 def restore(job, *, path, key):
