@@ -42,7 +42,7 @@ def _facts(told: Run) -> dict[str, str]:
         "model": str(told.config.model),
         "data": f"{told.record['dataset_folder']}, {len(told.classes)} classes, digest {card['dataset_digest'][:12]}",
         "commit": commit + (" with changes" if provenance["dirty"] else ""),
-        "image": provenance["image_digest"] or "none: not in a container",
+        "image": provenance["image_digest"] or "not in a container",
         "computed on": ", ".join(computed),
         "training": f"{told.record['timing']['training_seconds']:.1f} s, {len(told.history())} epochs",
         told.model_file: f"sha256 {told.record['files'][told.model_file]['sha256']}",
