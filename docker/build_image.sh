@@ -14,6 +14,7 @@ fail() {
     exit 2
 }
 
+# shellcheck disable=SC2329 # the trap calls it
 finish() {
     local status=$?
     trap '' INT TERM HUP # a second Ctrl-C does not stop the cleaning
@@ -50,11 +51,12 @@ interruptibly_with_children() {
 }
 
 choose_docker() { # buildx where it is there, else a docker that carries BuildKit itself: both know --secret
-    local candidate found=no
+    local candidate found=no known
     while IFS= read -r candidate; do
         [[ -x $candidate ]] || continue
         found=yes
-        if DOCKER_BUILDKIT=1 "$candidate" build --help 2>/dev/null | grep -q -e '--secret'; then
+        known=$(DOCKER_BUILDKIT=1 "$candidate" build --help 2>/dev/null) || true
+        if [[ $known == *--secret* ]]; then
             docker=("$candidate")
             return
         fi
@@ -99,19 +101,24 @@ report() {
     printf 'image  %s\nid     %s\nsize   %s MB\nSBOM   %s\n' "$IMAGE_NAME" "$1" $((size / 1000000)) "$here/sbom.cdx.json"
 }
 
-trap finish EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-trap 'exit 129' HUP
+main() {
+    local id
+    trap finish EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    trap 'exit 129' HUP
+    choose_docker
+    reach_daemon
+    folder=$(mktemp -d "${TMPDIR:-/tmp}/image-classifier-build.XXXXXX")
+    touch "$folder/.image-classifier-build"
+    mkdir "$folder/secrets"
+    interruptibly_with_children bash "$here/create_build_context.sh" "$folder" >/dev/null || exit
+    "$PYTHON" "$here/build_secrets.py" "$folder/secrets" || exit
+    build
+    id=$(<"$folder/image-id")
+    copy_sbom "$id" || fail "the bill of materials was not copied to $here (above)" 'the image is built; may you write there?'
+    report "$id"
+    exit # the shell has read all of this file by now: an editor may change it during a build
+}
 
-choose_docker
-reach_daemon
-folder=$(mktemp -d "${TMPDIR:-/tmp}/image-classifier-build.XXXXXX")
-touch "$folder/.image-classifier-build"
-mkdir "$folder/secrets"
-interruptibly_with_children bash "$here/create_build_context.sh" "$folder" >/dev/null || exit
-"$PYTHON" "$here/build_secrets.py" "$folder/secrets" || exit
-build
-id=$(<"$folder/image-id")
-copy_sbom "$id" || fail "the bill of materials was not copied to $here (above)" "the image is built; may you write there?"
-report "$id"
+main

@@ -48,7 +48,7 @@ def configuration(settings: dict[str, str]) -> tuple[str, list[str]]:
 def certificates(settings: dict[str, str], environment: dict[str, str]) -> Path | None:
     """The file of certificates that pip would use here, if one is named."""
     named = [settings.get("cert"), *(environment.get(name) for name in CERTIFICATES)]
-    return next((Path(name) for name in named if name and Path(name).is_file()), None)
+    return next((Path(name) for name in named if name and not Path(name).is_dir()), None)
 
 
 def write_secret(path: Path, content: bytes) -> None:
@@ -66,12 +66,15 @@ def main(folder: Path) -> int:
         sys.stderr.write(f"error: pip's settings could not be read: {said}\n hint: {hint}\n")
         return 2
     settings = effective_settings(asked.stdout)
+    trusted = certificates(settings, dict(os.environ))
+    if trusted and not os.access(trusted, os.R_OK):
+        sys.stderr.write(f"error: {trusted} cannot be read\n hint: PIP_CERT=FILE names the certificates to trust\n")
+        return 2
     text, shortened = configuration(settings)
     if shortened:
         sys.stderr.write(f"note: the build cannot see the local folders in pip's {', '.join(shortened)}\n")
     if text:
         write_secret(folder / "pip_conf", text.encode())
-    trusted = certificates(settings, dict(os.environ))
     if trusted:
         write_secret(folder / "ca", trusted.read_bytes())
     return 0

@@ -45,7 +45,7 @@ take_commit() { # the tracked files as archived by git, whatever lies beside the
         tree=${said:-$tree}
     fi
     git -C "$root" -c core.autocrlf=false -c core.eol=lf -c tar.umask=0022 archive "$tree" -- "${SOURCES[@]}" |
-        tar -x -C "$folder/source"
+        tar -x -C "$folder/source" || fail "git archive did not give all of ${SOURCES[*]} (above)" 'are they committed?'
     untracked=$(git -C "$root" ls-files --others --exclude-standard -- image_classifier)
     [[ -z $untracked ]] || printf 'warning: not in git, so not in the image: %s\n' $'\n'"$untracked" >&2
     origin=$(git -C "$root" config --get remote.origin.url || true)

@@ -98,13 +98,21 @@ def git():
 
 
 @pytest.fixture(scope="session")
-def committed(repository, repository_files, git):
+def snapshot(repository, repository_files, tmp_path_factory):
+    """What would be committed next, as it was when the tests began: somebody may be working on it."""
+    folder = tmp_path_factory.mktemp("snapshot")
+    for path in repository_files:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(repository / path, folder / path)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def committed(snapshot, git):
     """committed(folder, {path: text}) holds what would be committed next, some files replaced, in a new repository."""
 
     def make(folder, replaced=None):
-        for path in repository_files:
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(repository / path, folder / path)
+        shutil.copytree(snapshot, folder)
         for path, text in (replaced or {}).items():
             (folder / path).write_text(text)
         git(folder, "init", "--quiet")

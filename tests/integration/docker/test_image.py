@@ -16,7 +16,9 @@ print(json.dumps({"versions": {each.name: each.version for each in found}, "byte
 LOADED = """
 import json, os, sys
 from image_classifier import main
-code = main.main("train --experiment_name e --run_name r --dataset_folder digits --model cnn --num_epochs 1".split())
+train = "train --experiment_name e --dataset_folder"
+code = main.main(f"{train} digits --run_name one --model cnn --num_epochs 1".split())
+code = code or main.main(f"{train} wine --run_name two --model random_forest".split())
 cached = [getattr(module, "__cached__", None) for module in list(sys.modules.values())]
 cached = [path for path in cached if isinstance(path, str) and path.startswith("/opt/venv/")]
 print(json.dumps({"code": code, "loaded": len(cached), "uncompiled": [p for p in cached if not os.path.exists(p)]}))

@@ -58,9 +58,10 @@ def test_without_any_right_it_does_the_same_in_a_temporary_folder(said):
     assert said[0].count("test        270 images\n") == 3, "and once with one epoch"
 
 
-def test_a_build_ends_with_the_size_on_the_page(said, work_tree):
-    shown = re.search(r"^    size   (\d\d)\d\d MB$", (work_tree / "docs" / "docker.md").read_text(), flags=re.MULTILINE)
-    assert re.search(rf"^size   {shown[1]}\d\d MB$", said[0], flags=re.MULTILINE)
+def test_a_build_ends_with_about_the_size_on_the_page(said, work_tree):
+    written = re.search(r"^    size   (\d+) MB$", (work_tree / "docs" / "docker.md").read_text(), flags=re.MULTILINE)
+    printed = re.search(r"^size   (\d+) MB$", said[0], flags=re.MULTILINE)
+    assert abs(int(written[1]) / int(printed[1]) - 1) < 0.1
 
 
 def test_a_stopped_training_ends_with_143_and_is_finished_by_the_second(said, work_tree):

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-LAYERS_OF_THE_BASE = 1
-
 
 @pytest.fixture
 def mini(small, tmp_path):
@@ -20,13 +18,17 @@ def mini(small, tmp_path):
     return small(tmp_path / "a small clone")
 
 
-def members(docker, name):
+def layers(docker, name):
+    return json.loads(docker("image", "inspect", "--format", "{{json .RootFS.Layers}}", name).stdout)
+
+
+def members(docker, name, base_image):
     """Each entry of each layer that was built on the base: (mode, time, owner, group, content). And all the bytes."""
     saved = subprocess.run([*docker.argv, "save", name], stdout=subprocess.PIPE, check=True).stdout
     found = {}
     with tarfile.open(fileobj=io.BytesIO(saved)) as archive:
         (manifest,) = json.load(archive.extractfile("manifest.json"))
-        for number, path in enumerate(manifest["Layers"][LAYERS_OF_THE_BASE:]):
+        for number, path in enumerate(manifest["Layers"][len(layers(docker, base_image)) :]):
             with tarfile.open(fileobj=archive.extractfile(path)) as layer:
                 for member in layer:
                     content = layer.extractfile(member).read() if member.isreg() else member.linkname.encode()
@@ -42,16 +44,17 @@ def trusted(tmp_path, text):
     return str(path)
 
 
-def test_the_secrets_reach_pip_and_stay_in_no_layer(docker, mini, build, tag, tmp_path):
+def test_the_secrets_reach_pip_and_stay_in_no_layer(*, docker, mini, build, tag, base_image, tmp_path):
     planted = [f"planted-{uuid.uuid4().hex}" for _ in range(2)]
     certificates = trusted(tmp_path, planted[0])
     done = build(mini, PIP_CERT=certificates, PIP_TRUSTED_HOST=f"{planted[1]}.invalid")
     assert done.returncode == 0, done.stderr
-    files, whole = members(docker, tag)
+    files, whole = members(docker, tag, base_image)
     assert len(files) > 50
     history = docker("history", "--no-trunc", tag).stdout + docker("image", "inspect", tag).stdout
     for text in planted:
         assert text.encode() not in whole
+        assert not [name for name, entry in files.items() if text.encode() in entry[-1]]
         assert text not in history + done.stdout + done.stderr
     left = {
         name for _, name in files if name.split("/")[0] in ("run", "mnt", "root", "tool") or "pip" in name.split("/")
@@ -78,11 +81,14 @@ def test_pips_settings_are_those_of_the_caller(how, mini, build, tmp_path):
     assert "localhost:1/simple" in done.stderr
 
 
-def test_a_pip_conf_that_cannot_be_read_is_told(mini, build, scratch, tmp_path):
+@pytest.mark.parametrize("variable", ["PIP_CONFIG_FILE", "PIP_CERT"])
+def test_settings_that_cannot_be_read_are_told(variable, mini, build, scratch, tmp_path):
     (tmp_path / "pip.conf").write_text("index-url = no section\n")
-    done = build(mini, PIP_CONFIG_FILE=str(tmp_path / "pip.conf"))
+    values = {"PIP_CONFIG_FILE": str(tmp_path / "pip.conf"), "PIP_CERT": str(tmp_path / "missing.pem")}
+    done = build(mini, **{variable: values[variable]})
     assert done.returncode == 2
     assert [line.partition(": ")[0] for line in done.stderr.splitlines()[-2:]] == ["error", " hint"]
+    assert values[variable] in done.stderr
     assert list(scratch.iterdir()) == []
 
 
@@ -91,9 +97,11 @@ def code(content):
     return marshal.loads(content[16:])  # noqa: S302  (it was made here)
 
 
-def test_two_builds_from_nothing_differ_in_what_the_page_names_and_in_nothing_else(docker, mini, build, tag):
+def test_two_builds_from_nothing_differ_in_what_the_page_names_and_in_nothing_else(
+    docker, mini, build, tag, base_image
+):
     assert build(mini).returncode == 0
-    first, _ = members(docker, tag)
+    first, _ = members(docker, tag, base_image)
     docker("image", "rm", tag)
     script = mini / "docker" / "build_image.sh"
     cached, words = script.read_text(), 'build "${arguments[@]}"'
@@ -101,7 +109,7 @@ def test_two_builds_from_nothing_differ_in_what_the_page_names_and_in_nothing_el
     script.write_text(cached.replace(words, words.replace("build", "build --no-cache")))
     done = build(mini)
     assert done.returncode == 0
-    second, _ = members(docker, tag)
+    second, _ = members(docker, tag, base_image)
     assert first.keys() == second.keys()
     differing = {key for key in first if first[key] != second[key]}
     times = {key for key in differing if first[key][-1] == second[key][-1]}
