@@ -1,12 +1,18 @@
 """Marks by folder, and the repository as the tests that read it see it."""
 
 import ast
+import signal
 import subprocess
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# A job in the background, or under nohup, is begun with these ignored, and so would be every program that the tests
+# start and then stop.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items):

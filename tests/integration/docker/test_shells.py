@@ -108,7 +108,8 @@ def test_a_build_stopped_before_docker_leaves_nothing(clone, building, scratch, 
     program.terminate()
     assert program.wait(60) == 143
     assert list(scratch.iterdir()) == []
-    assert not Path(f"/proc/{(tmp_path / 'began').read_text().strip()}").exists()
+    ended = Path(f"/proc/{(tmp_path / 'began').read_text().strip()}")
+    assert wait_until(lambda: not ended.exists())
 
 
 class Terminal:
