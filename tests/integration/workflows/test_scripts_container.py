@@ -189,10 +189,8 @@ def test_a_cancelled_training_keeps_its_checkpoint(training, image, docker):
         "RUNNER_TEMP": str(made.temporary), "CONTAINER": f"cancelled-{made.temporary.parent.name}",
     }  # fmt: skip
     folder = made.workspace / "experiments/pets/first"
-    script = f"exec {sys.executable} {SCRIPTS / 'container.py'} train"
-    step = subprocess.Popen(
-        ["bash", "-eo", "pipefail", "-c", script], cwd=made.workspace, env=docker.environment | variables
-    )
+    script = ["bash", "-eo", "pipefail", "-c", 'exec "$0" "$1" train', sys.executable, SCRIPTS / "container.py"]
+    step = subprocess.Popen(script, cwd=made.workspace, env=docker.environment | variables)
     try:
         while not (folder / "training_history.csv").exists():
             assert step.poll() is None
