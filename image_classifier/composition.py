@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from image_classifier.config import FIELDS, Config, check, expected, read_recipe, recipe_name, suggestion
-from image_classifier.errors import UserError
+from image_classifier.errors import UserError, one_line
 
 _ALSO_IN_FILES = ("dataset_folder",)
 _MAX_FILE_BYTES = 1 << 20
@@ -138,7 +138,7 @@ def parse(text: str, origin: str) -> dict[str, Any]:
         values = yaml.safe_load(text)
         OmegaConf.create(text)  # refuses duplicate keys, and reads 1e-3 as a number where plain YAML 1.1 does not
     except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
-        raise UserError(f"{origin} is not valid YAML: {_one_line(error)}", _ONE_PER_LINE) from error
+        raise UserError(f"{origin} is not valid YAML: {one_line(error)}", _ONE_PER_LINE) from error
     values = {} if values is None else values
     if not isinstance(values, dict):
         raise UserError(f"{origin} holds no settings but a {type(values).__name__}", _ONE_PER_LINE)
@@ -159,10 +159,6 @@ def _refuse_tricks(text: str, origin: str) -> None:
             raise UserError(f"{where} is not a single value", _ONE_PER_LINE)
         if isinstance(event, yaml.ScalarEvent) and "${" in event.value:
             raise UserError(f"{where} uses ${{…}}, which could read secrets", "write the value itself")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 def as_yaml(composition: Composition) -> str:

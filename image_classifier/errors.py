@@ -1,4 +1,4 @@
-"""The one error a user is meant to read."""
+"""The one error a user is meant to read, and foreign errors inside it."""
 
 
 class UserError(Exception):
@@ -15,3 +15,8 @@ class UserError(Exception):
     def __str__(self) -> str:
         """Both parts, for those who see the exception itself."""
         return f"{self.what} ({self.hint})" if self.hint else self.what
+
+
+def one_line(error: Exception, longest: int | None = None) -> str:
+    """A foreign error's text on one line, cut after `longest` characters; its type's name if it says nothing."""
+    return " ".join(str(error).split())[:longest] or type(error).__name__

@@ -111,12 +111,12 @@ def _checked_index(index: Any) -> list[str]:
     """The splits that the index names; raises `ValueError` where it contradicts itself."""
     height, width, channels = index["shape"]
     columns = _columns(index)
-    most = 1.0 if columns is None else sys.float_info.max
+    least, most = (0.0, 1.0) if columns is None else (-sys.float_info.max, sys.float_info.max)
     expected = {array_name(split, part) for split in SPLITS for part in ("inputs", "labels")}
     checks = {
         "shape": all(isinstance(n, int) and n > 0 for n in (height, width, channels)),
         "classes": len(index["classes"]) > 1 and all(isinstance(name, str) for name in index["classes"]),
-        "mean": len(index["mean"]) == channels and all(abs(value) <= most for value in index["mean"]),
+        "mean": len(index["mean"]) == channels and all(least <= value <= most for value in index["mean"]),
         "std": len(index["std"]) == channels and all(0 < value <= most for value in index["std"]),
         "columns": columns is None or (height, width, channels) == (1, 1, sum(len(each.numbers) for each in columns)),
         "files": set(index["files"]) <= expected,
@@ -140,10 +140,7 @@ def _open_split(folder: Path, index: Any, split: str) -> Split:
     inputs = _mapped(folder, array_name(split, "inputs"))
     labels = np.array(_mapped(folder, array_name(split, "labels")))
     dtype = np.uint8 if index.get("columns") is None else np.float32
-    if inputs.dtype != dtype or inputs.shape != (
-        len(labels),
-        *index["shape"],
-    ):
+    if inputs.dtype != dtype or inputs.shape != (len(labels), *index["shape"]):
         raise _damaged(folder, f"{array_name(split, 'inputs')} has shape {inputs.shape} and type {inputs.dtype}")
     in_range = labels.ndim == 1 and len(labels) > 0 and labels.min() >= 0 and labels.max() < len(index["classes"])
     if labels.dtype != np.int64 or not in_range:

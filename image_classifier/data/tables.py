@@ -4,6 +4,7 @@ An encoded row is stored as an image of one pixel with a channel for each number
 batches, the scaling by mean and deviation of the training rows, the duplicates) holds for rows without a second way.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -83,14 +84,15 @@ def _numbers(values: Values, column: Column, where: str) -> npt.NDArray[np.float
         texts = np.array([f"{value:.17g}" for value in values]) if values.dtype == np.float64 else values
         return np.stack([texts == category for category in column.categories], axis=1).astype(np.float32)
     if values.dtype != np.float64:
-        text = next(each for each in values.tolist() if not _is_number(each))
+        text = next((each for each in values.tolist() if number(each) is None), values[0])
         raise UserError(f"{column.name} in {where} holds {text!r}, and the model was trained on numbers", "correct it")
     return values.astype(np.float64).reshape(-1, 1)
 
 
-def _is_number(text: str) -> bool:
+def number(text: str) -> float | None:
+    """The finite number that the text writes, if it writes one."""
     try:
-        float(text)
+        value = float(text)
     except ValueError:
-        return False
-    return True
+        return None
+    return value if math.isfinite(value) else None

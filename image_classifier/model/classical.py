@@ -25,7 +25,7 @@ from torch import Tensor, nn
 
 from image_classifier import randomness
 from image_classifier.config import Config
-from image_classifier.errors import UserError
+from image_classifier.errors import UserError, one_line
 from image_classifier.model import artifact, inference
 from image_classifier.model.training import Batches, EpochReport, Progress
 from image_classifier.runtime import Runtime
@@ -38,6 +38,7 @@ TRUSTED = (
     "sklearn.tree._tree.Tree",
 )
 _FOLDS = 5
+_LONGEST = 200  # characters of a foreign error
 _SMALLEST = float(np.finfo(np.float32).tiny)
 _HINT = "give a run that this program trained"
 
@@ -97,7 +98,7 @@ class ClassicalTraining:
                 self.model.estimator.fit(rows, labels, **self._weights(labels))
             except (ConvergenceWarning, ValueError) as error:
                 raise UserError(
-                    f"{self.config.model} could not be fitted: {_one_line(error)}",
+                    f"{self.config.model} could not be fitted: {one_line(error, _LONGEST)}",
                     "choose another model, or look at the data",
                 ) from error
         seconds = time.perf_counter() - started
@@ -132,7 +133,7 @@ def load(path: Path, num_classes: int) -> Classical:
     except UserError:
         raise
     except Exception as error:  # damage shows as any of many exception types
-        raise UserError(f"{path} is damaged or no model of scikit-learn: {_one_line(error)}", _HINT) from error
+        raise UserError(f"{path} is damaged or no model of scikit-learn: {one_line(error, _LONGEST)}", _HINT) from error
     return Classical(num_classes, estimator)
 
 
@@ -156,8 +157,3 @@ def _prepare(estimator: BaseEstimator, labels: npt.NDArray[np.int64]) -> None:
         estimator.set_params(cv=folds)
     if isinstance(estimator, KNeighborsClassifier):
         estimator.set_params(n_neighbors=min(5, len(labels)))
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text[:200] or type(error).__name__

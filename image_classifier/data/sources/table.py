@@ -1,6 +1,5 @@
 """Tables: CSV and Parquet files with a row for each example and a column that names its class."""
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,13 +7,14 @@ import numpy as np
 
 from image_classifier.config import suggestion
 from image_classifier.data.examples import Examples, Labels, Source, checked_class_names, shown
-from image_classifier.data.tables import Table, Values
-from image_classifier.errors import UserError
+from image_classifier.data.tables import Table, Values, number
+from image_classifier.errors import UserError, one_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 SUFFIXES = (".csv", ".parquet")
+_LONGEST = 200  # characters of a foreign error
 _MOST_CLASSES = 1000
 _MOST_CATEGORIES = 100
 _SLIPS = 0.1  # if no more of a column's values are no numbers, they are mistakes
@@ -39,7 +39,7 @@ def read(path: Path) -> "pa.Table":
         else:
             table = csv.read_csv(path, convert_options=options)
     except (pa.ArrowException, OSError, KeyError, UnicodeDecodeError) as error:
-        raise UserError(f"{shown(str(path))} is no readable table: {_one_line(error)}", _FORM) from error
+        raise UserError(f"{shown(str(path))} is no readable table: {one_line(error, _LONGEST)}", _FORM) from error
     _refuse_shape(table, path)
     return table
 
@@ -119,7 +119,7 @@ def _values(column: Any, name: str, path: Path) -> Values:
 
 def _refuse_text(texts: list[str], name: str, path: Path) -> None:
     """Refuse what is no category: numbers with a slip of the pen among them, and names that hardly recur."""
-    odd = [text for text in texts if _number(text) is None]
+    odd = [text for text in texts if number(text) is None]
     if odd and len(odd) <= _SLIPS * len(texts):
         raise UserError(
             f"{name} in {path} holds numbers, but also {odd[0]!r}",
@@ -131,14 +131,6 @@ def _refuse_text(texts: list[str], name: str, path: Path) -> None:
             f"{name} in {path} has {count} different texts: too many to be categories",
             f"leave it out: --drop_columns {name}",
         )
-
-
-def _number(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value if math.isfinite(value) else None
 
 
 def _classes(column: Any, name: str, path: Path) -> tuple[tuple[str, ...], Labels]:
@@ -158,7 +150,3 @@ def _classes(column: Any, name: str, path: Path) -> tuple[tuple[str, ...], Label
     number = {value: index for index, value in enumerate(distinct)}
     names = [str(int(value)) if isinstance(value, float) else str(value) for value in distinct]
     return checked_class_names(names, str(path)), np.array([number[value] for value in values], dtype=np.int64)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]

@@ -34,6 +34,11 @@ def rewrite(store, change, *, signed=True):
     (store.folder / "store.json").write_text(json.dumps(index))
 
 
+def test_the_mean_of_pixels_is_no_negative_number(store):
+    rewrite(store, lambda index: index.update(mean=[-0.5, 0.5, 0.5]))
+    assert "mean" in refusal(store)
+
+
 def replace_array(store, name, array):
     np.save(store.folder / name, array)
     path = store.folder / name

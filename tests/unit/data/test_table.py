@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from image_classifier.data.tables import Column
+from image_classifier.data.tables import Column, Table, encoded
 from image_classifier.errors import UserError
 
 ROWS = 40
@@ -156,6 +156,12 @@ def test_what_is_no_table_at_all_is_refused_in_words(refused, tmp_path, content,
     (tmp_path / name).write_bytes(content)
     what, _ = refused(tmp_path / name)
     assert name in what
+
+
+def test_numbers_written_as_text_are_named_where_a_model_wants_numbers():
+    texts = Table({"length": np.array(["0.5", "1.5"], dtype=object)})
+    with pytest.raises(UserError, match=r"length in t\.parquet holds '0\.5'"):
+        encoded(texts, (Column("length"),), "t.parquet")
 
 
 def test_dropping_what_is_not_there_names_the_nearest_column(refused):
