@@ -46,12 +46,6 @@ PLANTED = {
 }
 
 
-def git(folder, *arguments):
-    own = {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
-    settings = ["-c", "user.name=x", "-c", "user.email=x@y", "-c", "core.autocrlf=false", "-c", "core.hooksPath=no"]
-    subprocess.run(["git", *settings, *arguments], cwd=folder, env=os.environ | own, check=True, capture_output=True)
-
-
 def hook(folder, name=""):
     """pre-commit's exit code and what it said."""
     environment = {
@@ -66,7 +60,7 @@ def hook(folder, name=""):
 
 
 @pytest.fixture
-def clean(tmp_path, repository):
+def clean(tmp_path, repository, git):
     """A repository with these hooks and nothing wrong, on a branch."""
     folder = tmp_path / "clean"
     folder.mkdir()
@@ -95,7 +89,7 @@ def test_a_clean_repository_passes_all_hooks(clean):
 
 
 @pytest.mark.parametrize("name", PLANTED)
-def test_each_hook_finds_what_it_is_there_for(name, clean):
+def test_each_hook_finds_what_it_is_there_for(name, clean, git):
     path, text = PLANTED[name]
     (clean / path).parent.mkdir(parents=True, exist_ok=True)
     (clean / path).write_bytes((text * (20_000 if name == "large-files" else 1)).encode())
@@ -105,7 +99,7 @@ def test_each_hook_finds_what_it_is_there_for(name, clean):
     assert "Failed" in said
 
 
-def test_links_that_lead_nowhere_or_were_flattened_are_found(clean):
+def test_links_that_lead_nowhere_or_were_flattened_are_found(clean, git):
     (clean / "link").symlink_to("README.md")
     git(clean, "add", "--all")
     git(clean, "commit", "-q", "-m", "x")
@@ -120,14 +114,14 @@ def test_links_that_lead_nowhere_or_were_flattened_are_found(clean):
     assert hook(clean, "destroyed-symlinks")[0] == 1
 
 
-def test_an_executable_without_a_shebang_is_found(clean):
+def test_an_executable_without_a_shebang_is_found(clean, git):
     (clean / "tool").write_text("echo\n")
     (clean / "tool").chmod(0o755)
     git(clean, "add", "--all")
     assert hook(clean, "executables-have-shebangs")[0] == 1
 
 
-def test_a_commit_to_main_is_refused_and_one_to_a_branch_is_not(clean):
+def test_a_commit_to_main_is_refused_and_one_to_a_branch_is_not(clean, git):
     git(clean, "commit", "-q", "-m", "x")
     assert hook(clean, "no-commit-to-main")[0] == 0
     git(clean, "switch", "-q", "-c", "main")

@@ -86,7 +86,9 @@ def test_a_folder_that_the_caller_may_not_write_is_an_error_with_a_hint(run, exp
 def test_a_named_volume_can_be_written_without_saying_who_one_is(docker, image):
     name = f"image-classifier-tests-{uuid.uuid4().hex[:12]}"
     try:
-        docker("run", "--rm", f"--volume={name}:/workspace/experiments", image, "touch", "experiments/written")
+        write = ["sh", "-c", "touch experiments/written && stat --format %u experiments/written"]
+        owner = docker("run", "--rm", f"--volume={name}:/workspace/experiments", image, *write).stdout
+        assert owner == "10001\n"
     finally:
         docker("volume", "rm", name)
 

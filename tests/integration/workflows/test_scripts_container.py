@@ -90,15 +90,17 @@ def test_a_gpu_is_used_only_where_the_driver_answers(command, tmp_path):
 def test_a_gpu_runner_without_a_gpu_is_refused(training, tmp_path):
     made = training("--model=cnn")
     made.variables["PATH"] = "/nowhere"
-    refused(made.run("container.py", "train", RUNNER_KIND="self-hosted-gpu"), "no working GPU", "docs/workflows.md")
+    assert refused(
+        made.run("container.py", "train", RUNNER_KIND="self-hosted-gpu"), "no working GPU", "docs/workflows.md"
+    )
 
 
 def test_an_unknown_stage_is_refused(training):
-    refused(training().run("container.py", "publish"), "is no stage", "train")
+    assert refused(training().run("container.py", "publish"), "is no stage", "train")
 
 
 def test_without_an_image_nothing_is_run(training):
-    refused(training().run("container.py", "train", IMAGE=""), "has no IMAGE", "workflow")
+    assert refused(training().run("container.py", "train", IMAGE=""), "has no IMAGE", "workflow")
 
 
 def finish(made, folder="pets/first", **files):
@@ -131,7 +133,7 @@ def test_without_a_run_folder_there_is_no_artifact(training):
 def test_a_link_does_not_bring_another_file_into_the_artifact(training):
     made = training()
     finish(made, **{"run.json": "{}"}).joinpath("model.pth").symlink_to("/etc/passwd")
-    refused(made.run("collect.py"), "model.pth is no regular file")
+    assert refused(made.run("collect.py"), "model.pth is no regular file")
     assert not (made.temporary / "results").exists()
 
 

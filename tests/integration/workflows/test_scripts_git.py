@@ -62,7 +62,7 @@ def test_git_gives_the_token_to_github(checkout, tmp_path):
             CALL.format(f"step.run(lambda: git_client.git('ls-remote', '{url}/team/x.git', hint='look'))")
         )
         step = checkout.run(tmp_path / "ask.py", SCRIPTS, GITHUB_SERVER_URL=url, GITHUB_TOKEN=TOKEN)
-    refused(step, "git ls-remote failed", "look")
+    assert refused(step, "git ls-remote failed", "look")
     assert given == [None, basic(TOKEN)]
     assert TOKEN not in step.stderr
 
@@ -87,7 +87,7 @@ def test_git_gives_the_token_to_no_other_server(checkout, tmp_path):
             CALL.format(f"step.run(lambda: git_client.git('ls-remote', '{url}/team/x.git', hint='look'))")
         )
         step = checkout.run(tmp_path / "ask.py", SCRIPTS, GITHUB_SERVER_URL="https://github.com", GITHUB_TOKEN=TOKEN)
-    refused(step, "git ls-remote failed", "look")
+    assert refused(step, "git ls-remote failed", "look")
     assert given == [None]
 
 
@@ -141,4 +141,4 @@ def test_only_what_is_wanted_is_fetched(with_objects):
 
 def test_an_object_that_the_server_lacks_is_an_error(with_objects, tmp_path):
     shutil.rmtree(tmp_path / "remote.git" / "lfs")
-    refused(with_objects.run("fetch_lfs.py", WANTED="data/photos"), "git lfs failed", "pushed with Git LFS")
+    assert refused(with_objects.run("fetch_lfs.py", WANTED="data/photos"), "git lfs failed", "pushed with Git LFS")

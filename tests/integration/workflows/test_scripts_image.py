@@ -62,13 +62,13 @@ def test_the_name_changes_with_what_determines_the_image_and_with_nothing_else(c
 
 def test_what_is_changed_and_not_committed_has_no_name(checkout):
     (checkout.workspace / "image_classifier/main.py").write_text("x = 2\n")
-    refused(content(checkout), "changed and not committed: image_classifier/main.py", "commit")
+    assert refused(content(checkout), "changed and not committed: image_classifier/main.py", "commit")
 
 
 def test_a_build_that_fails_is_an_error(checkout, docker):
     checkout.variables["PATH"] = docker.environment["PATH"]
     step = checkout.run("image.py")
-    refused(step, "docker/build.sh ended with 7", "messages are above")
+    assert refused(step, "docker/build.sh ended with 7", "messages are above")
     assert "built" in step.stdout
 
 
@@ -136,11 +136,11 @@ def test_a_published_image_is_pulled_by_its_content_and_not_built(checkout, regi
 @pytest.mark.parametrize("tag", ["v1", "latest", "v1.2.3;x", "v1.2", "vx.y.z", "v1.2.3-" + "a" * 99])
 def test_a_tag_that_is_no_version_is_not_pushed(tag, checkout, docker):
     checkout.variables |= {"GITHUB_REF_TYPE": "tag", "GITHUB_REF_NAME": tag}
-    refused(checkout.run("publish.py"), "is no version", "v1.2.3")
+    assert refused(checkout.run("publish.py"), "is no version", "v1.2.3")
 
 
 def test_a_registry_that_refuses_is_an_error(checkout, docker, built):
-    refused(checkout.run("publish.py", GITHUB_REF_TYPE="branch"), "docker push ended with 1", "above")
+    assert refused(checkout.run("publish.py", GITHUB_REF_TYPE="branch"), "docker push ended with 1", "above")
 
 
 @pytest.fixture

@@ -85,7 +85,9 @@ def test_a_run_that_anybody_could_have_made_is_refused(changes, words, github, f
     github.add_run(NUMBER)
     github.runs[NUMBER] |= changes
     github.add_artifact(NUMBER, zipped(RUN))
-    refused(fetching(), f"the {words} of the workflow run {NUMBER} is", "successful run of Image Classifier Training")
+    assert refused(
+        fetching(), f"the {words} of the workflow run {NUMBER} is", "successful run of Image Classifier Training"
+    )
     assert left(fetching.experiments) == COMMITTED
     assert github.asked_blobs == []
 
@@ -109,33 +111,33 @@ def test_the_workflow_may_be_named_with_its_branch(github, fetching):
 )
 def test_an_artifact_that_cannot_be_trusted_is_refused(changes, words, github, fetching):
     offered(github, zipped(RUN), **changes)
-    refused(fetching(), words)
+    assert refused(fetching(), words)
     assert left(fetching.experiments) == COMMITTED
 
 
 def test_a_run_that_does_not_exist_is_refused(fetching):
-    refused(fetching(), "answered 404 Not Found", "permissions")
+    assert refused(fetching(), "answered 404 Not Found", "permissions")
 
 
 def test_a_refused_token_is_an_error_that_does_not_show_it(github, fetching):
     offered(github, zipped(RUN))
     github.token = "another"  # noqa: S105
     step = fetching()
-    refused(step, "answered 401 Bad credentials")
+    assert refused(step, "answered 401 Bad credentials")
     assert "ghs_" not in step.stderr + step.stdout
 
 
 def test_an_api_that_is_gone_is_an_error(fetching):
     with serving() as other:
         gone = other.url
-    refused(fetching(GITHUB_API_URL=gone), "cannot be reached", "if GitHub has a fault")
+    assert refused(fetching(GITHUB_API_URL=gone), "cannot be reached", "if GitHub has a fault")
 
 
 def test_a_store_that_lost_the_artifact_is_an_error_without_its_signature(github, fetching):
     number = github.add_artifact(github.add_run(NUMBER), zipped(RUN))
     github.archives[number] = None
     step = fetching()
-    refused(step, f"/{number} answered 404")
+    assert refused(step, f"/{number} answered 404")
     assert "signature" not in step.stderr
 
 
@@ -143,7 +145,7 @@ def test_a_store_that_lost_the_artifact_is_an_error_without_its_signature(github
 def test_a_download_is_not_followed_to_any_kind_of_address(place, github, fetching):
     offered(github, zipped(RUN))
     github.blobs_url = place
-    refused(fetching(), "an address that is not https")
+    assert refused(fetching(), "an address that is not https")
     assert left(fetching.experiments) == COMMITTED
 
 
@@ -164,7 +166,7 @@ def test_a_download_ends_where_it_becomes_too_large(github, fetching, tmp_path, 
 def test_an_answer_that_is_no_json_is_an_error(github, fetching):
     github.add_run(NUMBER)
     github.runs[NUMBER] = b"<html>"
-    refused(fetching(), "is no JSON")
+    assert refused(fetching(), "is no JSON")
 
 
 @pytest.mark.parametrize(
@@ -176,19 +178,19 @@ def test_an_answer_that_is_no_json_is_an_error(github, fetching):
 )
 def test_an_artifact_that_is_no_finished_run_is_refused(files, words, github, fetching):
     offered(github, zipped(files))
-    refused(fetching(), words)
+    assert refused(fetching(), words)
     assert (fetching.experiments / "pets/first/model.pth").read_bytes() == b"committed"
 
 
 def test_a_parent_that_was_fetched_before_is_not_overwritten(github, fetching):
     offered(github, zipped(RUN))
     assert fetching().code == 0
-    refused(fetching(), "is there already")
+    assert refused(fetching(), "is there already")
 
 
 def test_a_link_in_the_place_of_the_parents_is_not_followed(github, fetching, tmp_path):
     offered(github, zipped(RUN))
     (tmp_path / "elsewhere").mkdir()
     (fetching.experiments / ".parents").symlink_to(tmp_path / "elsewhere")
-    refused(fetching(), "is a link")
+    assert refused(fetching(), "is a link")
     assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -87,7 +87,7 @@ def test_every_field_becomes_one_argument(asked):
 
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_hostile_text_is_refused_and_leaves_no_trace(field, asked, tmp_path):
-    refused(asked(**{field: f"$(touch {tmp_path / 'trace'})"}), field)
+    assert refused(asked(**{field: f"$(touch {tmp_path / 'trace'})"}), field)
     assert not (tmp_path / "trace").exists()
     assert sorted(path.name for path in asked.job.temporary.iterdir()) == ["output", "step_summary"]
 
@@ -165,7 +165,7 @@ def test_every_hostile_text_is_refused(field, asked, tmp_path, monkeypatch):
     ],
 )
 def test_what_cannot_be_trained_is_refused_with_a_hint(inputs, words, hint, asked):
-    refused(asked(**inputs), words, hint)
+    assert refused(asked(**inputs), words, hint)
 
 
 def test_names_that_are_no_branches_train_when_nothing_is_saved(asked):
@@ -195,7 +195,7 @@ def test_the_parent_of_a_workflow_run_is_left_to_the_step_that_fetches_it(asked)
 
 @pytest.mark.parametrize("event", ["pull_request", "pull_request_target", "issue_comment", "workflow_run"])
 def test_our_own_machines_serve_no_event_that_anybody_can_cause(event, asked):
-    refused(asked(event, runner="self-hosted-gpu"), f"self-hosted-gpu was asked for by {event}")
+    assert refused(asked(event, runner="self-hosted-gpu"), f"self-hosted-gpu was asked for by {event}")
     assert asked(event, runner="ubuntu-24.04").code == 0
 
 
@@ -212,7 +212,7 @@ def test_what_lies_behind_a_link_is_fetched_under_its_own_name(asked):
 def test_an_experiments_folder_outside_the_repository_is_refused(asked, tmp_path):
     (asked.job.workspace / "experiments").rename(tmp_path / "elsewhere")
     (asked.job.workspace / "experiments").symlink_to(tmp_path / "elsewhere")
-    refused(asked(), "the experiments folder 'experiments' leads out of the repository")
+    assert refused(asked(), "the experiments folder 'experiments' leads out of the repository")
 
 
 def test_the_cache_is_named_by_the_content_of_the_data(asked):

@@ -129,7 +129,7 @@ def test_the_token_is_in_no_argument_and_in_no_file(saving, github, tmp_path):
 def test_a_branch_that_exists_is_left_alone(saving, github):
     git(saving.remote, "branch", "results/pets/first", "main")
     before = git(saving.remote, "rev-parse", "results/pets/first")
-    refused(saving(), "the branch results/pets/first exists already", "another run_name")
+    assert refused(saving(), "the branch results/pets/first exists already", "another run_name")
     assert git(saving.remote, "rev-parse", "results/pets/first") == before
     assert github.pulls == []
 
@@ -144,7 +144,7 @@ def test_a_branch_that_appears_meanwhile_is_left_alone(saving, github, tmp_path)
         f'exec {shutil.which("git-lfs")} "$@"\n'
     )
     meanwhile.chmod(0o755)
-    refused(saving(PATH=f"{programs}:{os.environ['PATH']}"), "git push failed")
+    assert refused(saving(PATH=f"{programs}:{os.environ['PATH']}"), "git push failed")
     assert git(saving.remote, "rev-parse", "results/pets/first") == git(saving.remote, "rev-parse", "main")
     assert github.pulls == []
 
@@ -152,7 +152,7 @@ def test_a_branch_that_appears_meanwhile_is_left_alone(saving, github, tmp_path)
 def test_a_run_that_is_in_the_branch_is_left_alone(saving, github):
     folder = saving.job.workspace / "experiments/pets/first"
     folder.mkdir(parents=True)
-    refused(saving(), "experiments/pets/first is in this branch already", "another run_name")
+    assert refused(saving(), "experiments/pets/first is in this branch already", "another run_name")
     assert github.asked_blobs == []
 
 
@@ -160,7 +160,7 @@ def test_nothing_is_written_through_a_link(saving, tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (saving.job.workspace / "experiments").mkdir()
     (saving.job.workspace / "experiments/pets").symlink_to(tmp_path / "elsewhere")
-    refused(saving(), "experiments/pets is a link")
+    assert refused(saving(), "experiments/pets is a link")
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
@@ -183,7 +183,7 @@ def test_a_name_that_is_no_run_is_refused(name, saving):
     ],
 )
 def test_an_artifact_that_is_not_this_runs_is_refused(given, words, saving, github):
-    refused(saving(**given), words)
+    assert refused(saving(**given), words)
     assert branches(saving.remote) == ["main"]
     assert github.pulls == []
 
@@ -191,7 +191,7 @@ def test_an_artifact_that_is_not_this_runs_is_refused(given, words, saving, gith
 def test_large_files_are_not_committed_where_git_lfs_is_not_set_up(saving):
     (saving.job.workspace / ".gitattributes").write_text("*.npz filter=lfs diff=lfs merge=lfs -text\n")
     step = saving()
-    refused(step, "experiments/pets/first/metrics.png, experiments/pets/first/model.pth", ".gitattributes")
+    assert refused(step, "experiments/pets/first/metrics.png, experiments/pets/first/model.pth", ".gitattributes")
     assert branches(saving.remote) == ["main"]
 
 
@@ -199,7 +199,7 @@ def test_a_remote_that_refuses_is_an_error_and_no_pull_request_is_opened(saving,
     hook = saving.remote / "hooks" / "pre-receive"
     hook.write_text("#!/bin/sh\necho 'GH006: protected' >&2\nexit 1\n")
     hook.chmod(0o755)
-    refused(saving(), "git push failed", "may write")
+    assert refused(saving(), "git push failed", "may write")
     assert github.pulls == []
 
 
@@ -214,5 +214,5 @@ def test_a_hook_of_the_repository_is_not_run(saving, tmp_path):
 
 def test_a_pull_request_that_may_not_be_opened_leaves_the_branch_and_says_so(saving, github):
     github.refuse_pulls = "GitHub Actions is not permitted to create or approve pull requests."
-    refused(saving(), "results/pets/first was pushed, but no pull request opened", "Settings, Actions, General")
+    assert refused(saving(), "results/pets/first was pushed, but no pull request opened", "Settings, Actions, General")
     assert "results/pets/first" in branches(saving.remote)
