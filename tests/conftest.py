@@ -1,6 +1,7 @@
 """Marks by folder, and the repository as the tests that read it see it."""
 
 import ast
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -8,6 +9,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# Only the tests of tracking pay for it.
+os.environ["MLFLOW_TRACKING_URI"] = "off"
 
 # A job in the background, or under nohup, is begun with these ignored, and so would be every program that the tests
 # start and then stop.

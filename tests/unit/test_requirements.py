@@ -12,7 +12,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-LAYERS = ("build", "prod", "image", "cq", "dev")
+LAYERS = ("build", "prod", "pipelines", "image", "cq", "dev")
+BOUND = "# A bound, not a need:"
 
 
 @pytest.fixture(scope="module")
@@ -118,11 +119,20 @@ def test_a_line_that_is_no_hashed_pin_is_found(line):
 
 def test_the_wheel_asks_for_what_the_production_lock_is_made_from(project, production, repository):
     declared = {canonicalize_name(one.name): one.specifier for one in map(Requirement, project["dependencies"])}
-    locked = asked((repository / "requirements" / "requirements-prod.in").read_text())
+    text = (repository / "requirements" / "requirements-prod.in").read_text()
+    locked = asked(re.sub(rf"^{BOUND}.*\n.*\n", "", text, flags=re.MULTILINE))
     assert sorted(declared) == sorted(canonicalize_name(one.name) for one in locked)
     for name, specifier in declared.items():
         assert specifier, f"{name} has no lower bound"
         assert specifier.contains(production[name][0]), f"{name}{specifier} excludes the tested {production[name][0]}"
+
+
+def test_the_extra_asks_for_what_the_pipelines_lock_is_made_from(project, repository):
+    declared = [Requirement(text) for text in project["optional-dependencies"]["pipelines"]]
+    locked = asked((repository / "requirements" / "requirements-pipelines.in").read_text())
+    assert sorted((one.name, one.extras) for one in declared) == sorted((one.name, one.extras) for one in locked)
+    pins = pinned((repository / "requirements" / "requirements-pipelines.txt").read_text())
+    assert all(one.specifier and one.specifier.contains(pins[one.name][0]) for one in declared)
 
 
 def test_the_build_lock_satisfies_the_build_system(repository):
