@@ -13,6 +13,10 @@ PYTHON ?= python3
 # Whether somebody chose it: then an environment of another version is made again.
 CHOSEN := $(if $(filter environment command,$(firstword $(origin PYTHON))),--chosen)
 
+# Which runs `make ui` shows, and where.
+EXPERIMENTS ?= experiments
+PORT ?= 5000
+
 # Relative, so that a space in the clone's path never meets make.
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,7 +24,7 @@ CREATED := $(VENV)/.created
 PROD := $(VENV)/.prod-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: help demo test lint hooks format lock wheel clean preflight
+.PHONY: help demo ui test lint hooks format lock wheel clean preflight
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name about; do printf '  make %-8s %s\n' "$$name" "$$about"; done
@@ -28,15 +32,22 @@ help: ## List the targets
 demo: preflight $(PROD) ## Set up, train on the digits that come with scikit-learn, show the metrics
 	@$(BIN)/image_classifier_trainer --experiment_name demo --run_name digits --dataset_folder digits --model cnn --resume
 
+ui: preflight $(PROD) ## Look at the runs in MLflow, at http://127.0.0.1:5000; PORT=, EXPERIMENTS= choose another port, another folder
+	@test -f "$(EXPERIMENTS)/mlflow.db" || { \
+	    printf 'error: there is no %s/mlflow.db, so no run was tracked there yet\n hint: make demo trains one\n' "$(EXPERIMENTS)" >&2; \
+	    exit 2; }
+	@MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow server --host 127.0.0.1 --port "$(PORT)" --workers 1 \
+	    --backend-store-uri "sqlite:///$(EXPERIMENTS)/mlflow.db" --artifacts-destination "$(EXPERIMENTS)/mlartifacts"
+
 test: lint ## Set up for development, then every linter and every test
 	$(BIN)/python -m pytest
 
 lint: preflight $(DEV) ## Read the code without running it
-	PATH="$(CURDIR)/$(BIN):$$PATH" SKIP=no-commit-to-main $(BIN)/pre-commit run --all-files --show-diff-on-failure
+	PATH="$(CURDIR)/$(BIN):$$PATH" SKIP=no-commit-to-main,dvc-status $(BIN)/pre-commit run --all-files --show-diff-on-failure
 	$(BIN)/mypy
 	$(BIN)/pylint image_classifier
 
-hooks: preflight $(DEV) ## Have git run the quick linters before each commit
+hooks: preflight $(DEV) ## Have git run the quick linters before each commit, and DVC with commit, push and checkout
 	$(BIN)/pre-commit install
 
 format: preflight $(DEV) ## Lay out the code and repair what ruff can
@@ -70,6 +81,6 @@ $(PROD): $(CREATED) requirements/requirements-build.txt requirements/requirement
 	PYTHON=$(BIN)/python bash requirements/install.sh build prod package
 	@touch $@
 
-$(DEV): $(PROD) requirements/requirements-cq.txt requirements/requirements-dev.txt
+$(DEV): $(PROD) $(foreach layer,pipelines cq dev,requirements/requirements-$(layer).txt)
 	PYTHON=$(BIN)/python bash requirements/requirements-dev.sh
 	@touch $@

@@ -1,8 +1,9 @@
 """What `from image_classifier import …` gives: train from Python, and open what was trained."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from image_classifier import composition, runs
+from image_classifier import composition, runs, tracking
 from image_classifier.config import Config
 from image_classifier.runs import Run
 from image_classifier.stages import settings
@@ -18,14 +19,20 @@ def train(
     experiments_folder: str | Path = "experiments",
     cache_folder: str | Path | None = None,
     resume: bool = False,
+    tracking_uri: str | None = None,
+    tags: Mapping[str, str] | None = None,
 ) -> Run:
-    """The finished run; what `config` leaves unset comes from the model's recipe."""
+    """The finished run; what `config` leaves unset comes from the model's recipe.
+
+    A run that could not be sent to the tracking server is complete all the same; a warning says so.
+    """
     data = composition.Layer("dataset_folder", {"dataset_folder": str(dataset_folder)})
     request = stage.Request(
         experiment_name, run_name, [data, composition.code_layer(config or Config())], Path(experiments_folder),
         Path(cache_folder) if cache_folder else settings.default_cache(), resume,
+        tracking.settle(tracking_uri, Path(experiments_folder)), dict(tags or {}),
     )  # fmt: skip
-    return stage.train(request)
+    return stage.train(request)[0]
 
 
 def load_run(run: str | Path, experiments_folder: str | Path = "experiments") -> Run:

@@ -14,7 +14,9 @@ _STAGES = {
     "evaluate": "measure a finished run's model again, or on other data",
     "predict": "classify images with a run's model",
     "compare": "say which run is better, and whether the data can tell",
-    "notify": "say what a run is worth, in Markdown",
+    "track": "send a finished run to the tracking server",
+    "sweep": "train every combination of settings, several at a time",
+    "notify": "say what a run or a sweep is worth, in Markdown",
     "runs": "list runs with their accuracies",
     "config": "print the composed settings and where each came from",
 }
@@ -89,6 +91,8 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--run_name", required=True, metavar="R", help="the run is <experiments_folder>/E/R")
     _add_experiments(group)
     group.add_argument("--resume", action="store_true", help="go on with an unfinished run")
+    _add_tracking(group)
+    group.add_argument("--tag", action="append", default=[], metavar="K=V", help="a tag for MLflow; may be repeated")
     _add_data(parser)
     _add_settings(parser)
 
@@ -96,6 +100,12 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 def _add_experiments(parser: argparse._ActionsContainer) -> None:
     text = "where runs are kept (default: %(default)s)"
     parser.add_argument("--experiments_folder", type=Path, default=Path("experiments"), metavar="FOLDER", help=text)
+
+
+def _add_tracking(parser: argparse._ActionsContainer) -> None:
+    usual = "$MLFLOW_TRACKING_URI, else mlflow.db in the experiments folder"
+    text = f"MLflow's server (http://host:5000) or store, or `off` (default: {usual})"
+    parser.add_argument("--tracking_uri", metavar="URI", help=text)
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -122,8 +132,10 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
         group.add_argument(f"--{name}", metavar=metavar, help=(about["help"] + default).replace("%", "%%"), **switch)
 
 
-def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN", help="a run's folder, or E/R under the experiments folder")
+def _add_run(
+    parser: argparse.ArgumentParser, text: str = "a run's folder, or E/R under the experiments folder"
+) -> None:
+    parser.add_argument("run", metavar="RUN", help=text)
     _add_experiments(parser)
 
 
@@ -134,13 +146,19 @@ def _add_prepare(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
-    _add_run(parser)
+    text = "a run's folder, or E/R under the experiments folder; or an experiment E, all of whose runs are measured"
+    parser.add_argument("run", metavar="RUN", help=text)
+    _add_experiments(parser)
     parser.add_argument("--split", choices=("val", "test"), default="test", help="default: %(default)s")
     parser.add_argument("--dataset_folder", metavar="D", help="measure on this data and leave the run as it is")
     _add_cache(parser)
     parser.add_argument(
         "--output", type=Path, metavar="FILE.json", help="write the figures here and leave the run as it is"
     )
+    text = (
+        "the same in short, without the figures of each class; of an experiment, first the run with the best validation"
+    )
+    parser.add_argument("--summary", type=Path, metavar="FILE.json", help=text)
 
 
 def _add_predict(parser: argparse.ArgumentParser) -> None:
@@ -160,8 +178,25 @@ def _add_compare(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_notify(parser: argparse.ArgumentParser) -> None:
+def _add_track(parser: argparse.ArgumentParser) -> None:
     _add_run(parser)
+    _add_tracking(parser)
+
+
+def _add_sweep(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("the sweep", "a --config in which settings have a list of values is its grid")
+    group.add_argument("--experiment_name", required=True, metavar="E", help="the folder of its runs and its table")
+    _add_experiments(group)
+    text = "runs at a time (default: %(default)s); each has its share of the CPUs, unless --num_threads is given"
+    group.add_argument("-j", dest="at_once", default="1", metavar="N", help=text)
+    _add_tracking(group)
+    group.add_argument("--tag", action="append", default=[], metavar="K=V", help="a tag for MLflow; may be repeated")
+    _add_data(parser)
+    _add_settings(parser)
+
+
+def _add_notify(parser: argparse.ArgumentParser) -> None:
+    _add_run(parser, "a run's or a sweep's folder, E/R for a run or E for a sweep under the experiments folder")
     parser.add_argument("--output", type=Path, metavar="FILE.md", help="default: on stdout")
 
 
@@ -174,7 +209,11 @@ def _add_config(parser: argparse.ArgumentParser) -> None:
     _add_experiments(parser)
     _add_settings(parser)
     parser.add_argument(
-        "--as", dest="form", choices=("yaml", "dispatch", "reference"), default="yaml", help="default: %(default)s"
+        "--as",
+        dest="form",
+        choices=("yaml", "dispatch", "params", "reference"),
+        default="yaml",
+        help="default: %(default)s",
     )
 
 
@@ -184,6 +223,8 @@ _ARGUMENTS = {
     "evaluate": _add_evaluate,
     "predict": _add_predict,
     "compare": _add_compare,
+    "track": _add_track,
+    "sweep": _add_sweep,
     "notify": _add_notify,
     "runs": _add_runs,
     "config": _add_config,

@@ -7,6 +7,8 @@ class UserError(Exception):
     `main` prints it as `error: …` and ` hint: …` and exits with 2; it never becomes a traceback.
     """
 
+    exit_code = 2
+
     def __init__(self, what: str, hint: str = "") -> None:
         super().__init__(what)
         self.what = what
@@ -15,6 +17,12 @@ class UserError(Exception):
     def __str__(self) -> str:
         """Both parts, for those who see the exception itself."""
         return f"{self.what} ({self.hint})" if self.hint else self.what
+
+
+class NotSentError(UserError):
+    """A run is complete, but its tracking server does not have it."""
+
+    exit_code = 4
 
 
 def one_line(error: Exception, longest: int | None = None) -> str:

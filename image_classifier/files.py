@@ -179,8 +179,8 @@ def remove(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def lock(folder: Path, busy: str) -> Iterator[None]:
-    """Hold the folder's lock; a second holder gets a `UserError` that says `busy`.
+def lock(folder: Path, busy: str | None = None) -> Iterator[None]:
+    """Hold the folder's lock; a second holder gets a `UserError` that says `busy`, or waits where nothing is to say.
 
     The kernel releases it when the process ends, however it ends.
     """
@@ -189,9 +189,9 @@ def lock(folder: Path, busy: str) -> Iterator[None]:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
         except BlockingIOError as error:
-            raise UserError(busy, "wait for the other process to end, or choose another name") from error
+            raise UserError(str(busy), "wait for the other process to end, or choose another name") from error
         yield
     finally:
         os.close(descriptor)

@@ -34,7 +34,7 @@ def _run(program: str, argv: list[str]) -> int:
             return int(stage.run(arguments))
     except UserError as error:
         _print_error(error)
-        return 2
+        return error.exit_code
     except signals.Stopped as stopped:
         sys.stderr.write(f"stopped by {stopped}\n")
         return stopped.exit_code

@@ -14,7 +14,8 @@ from typing import Any
 
 from image_classifier import files
 
-_PASSWORD_IN_URL = re.compile(r"(\w+://[^/\s:@]*):[^@\s/]+@")
+_PASSWORD_IN_URL = re.compile(r"(\w+://[^/\s:@]*):\S*@")  # up to the last @: one inside a password is often not escaped
+_SECRET_IN_QUERY = re.compile(r"([?&;](?:password|passwd|pwd|token|secret|key)=)[^&;\s]+", re.IGNORECASE)
 _GIT_SECONDS = 10
 
 
@@ -45,7 +46,12 @@ def command(arguments: list[str]) -> str:
         secret = name == "--db_pass"
         shown.append("***" if hide else f"{name}=***" if secret and equals else argument)
         hide = secret and not equals
-    return shlex.join(_PASSWORD_IN_URL.sub(r"\1:***@", argument) for argument in shown)
+    return shlex.join(map(masked, shown))
+
+
+def masked(text: str) -> str:
+    """The text with the passwords of the addresses in it blotted out."""
+    return _SECRET_IN_QUERY.sub(r"\1***", _PASSWORD_IN_URL.sub(r"\1:***@", text))
 
 
 def _commit() -> dict[str, Any]:

@@ -123,6 +123,9 @@ class Run:
         return results.read_npz(self.path("predictions.npz"), again)
 
 
+_RESERVED = ("mlflow.db", "mlartifacts")  # what tracking keeps beside the experiments
+
+
 def check_name(name: str, flag: str) -> None:
     """Refuse a name that is no plain folder name everywhere."""
     if not _NAME.fullmatch(name):
@@ -130,6 +133,8 @@ def check_name(name: str, flag: str) -> None:
             f"{flag} {name!r} is not a valid name",
             "use 1 to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit",
         )
+    if name in _RESERVED:
+        raise UserError(f"{flag} {name} is what tracking keeps its files under", "choose another name")
 
 
 def locate(experiments_folder: Path, experiment_name: str, run_name: str) -> Path:
@@ -163,6 +168,19 @@ def find(run: str, experiments_folder: Path) -> Run:
             f"--experiment_name {folder.parent.name} --run_name {folder.name} --resume goes on with it",
         )
     return found
+
+
+def members(experiment: str, experiments_folder: Path) -> list[Run]:
+    """The runs of the experiment that is named, by its folder or its name, all of them finished; none if there is none.
+
+    A name that a run has too is that run's.
+    """
+    candidates = [Path(experiment), experiments_folder / experiment]
+    if any((path / RECORD).is_file() for path in candidates):
+        return []
+    folder = next((path for path in candidates if any(path.glob(f"*/{RECORD}"))), None)
+    names = sorted(path.parent.name for path in folder.glob(f"*/{RECORD}")) if folder else []
+    return [find(str(folder.resolve() / name), experiments_folder) for name in names] if folder else []
 
 
 def read(folder: Path) -> Run:

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from image_classifier import files, provenance, results, runs, signals
+from image_classifier import files, provenance, results, runs, signals, tracking
 from image_classifier.composition import Layer
 from image_classifier.config import CLASSICAL
-from image_classifier.errors import UserError
+from image_classifier.errors import NotSentError, UserError
 from image_classifier.model import building, checkpoint
 from image_classifier.model.training import Fitting, Training
 from image_classifier.model.training import Progress as Done
@@ -23,6 +23,7 @@ from image_classifier.runs import Run
 from image_classifier.stages import evaluate, examples, planning, settings
 from image_classifier.stages.planning import Plan
 from image_classifier.stages.progress import Progress
+from image_classifier.tracking import Mirror, Where, entries
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,14 @@ class Request:
     experiments_folder: Path = Path("experiments")
     cache_folder: Path = field(default_factory=settings.default_cache)
     resume: bool = False
+    tracking: Where | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    parent: str | None = None  # the tracking server's run that this one is shown under
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder, which need not exist; never one outside the experiments folder."""
+        return runs.locate(self.experiments_folder, self.experiment_name, self.run_name)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -47,15 +56,21 @@ def run(arguments: argparse.Namespace) -> int:
     request = Request(
         arguments.experiment_name, arguments.run_name, settings.layers(arguments), arguments.experiments_folder,
         settings.cache_folder(arguments), arguments.resume,
+        tracking.settle(arguments.tracking_uri, arguments.experiments_folder), entries.tags(arguments.tag),
     )  # fmt: skip
-    done = train(request)
+    done, sent = train(request)
     print(evaluate.summary(done))
+    if not sent:
+        raise NotSentError(
+            f"{done.name} is complete, but was not sent (above)", f"image_classifier track {done.folder} sends it"
+        )
     return 0
 
 
-def train(request: Request) -> Run:
+@tracking.training_run
+def train(request: Request, mirror: Mirror) -> Run:
     """The finished run; before anything is written, all that can be wrong with the request has been looked for."""
-    folder = runs.locate(request.experiments_folder, request.experiment_name, request.run_name)
+    folder = request.folder
     earlier = runs.read(folder) if runs.exists(folder) else None
     if earlier and not request.resume:
         raise _taken(earlier)
@@ -70,10 +85,10 @@ def train(request: Request) -> Run:
             raise _taken(now)
         if now and now.finished:
             return _already(now)
-        begun = _begin(folder, plan, now)
+        _begin(folder, plan, now, request)
         training, history = _training(plan, folder)
-        _fit(training, folder, history)
-        return _results(begun, plan, training, history, started)
+        _fit(training, folder, history, mirror)
+        return _results(runs.read(folder), plan, training, history, started)
 
 
 def _already(finished: Run) -> Run:
@@ -95,7 +110,7 @@ def _taken(earlier: Run) -> UserError:
     )
 
 
-def _begin(folder: Path, plan: Plan, earlier: Run | None) -> Run:
+def _begin(folder: Path, plan: Plan, earlier: Run | None, request: Request) -> None:
     """The run's record, before the first step; one that goes on keeps its beginning and adds who goes on."""
     before = earlier.record if earlier else {}
     process = provenance.collect() | {"started": provenance.now()}
@@ -110,10 +125,11 @@ def _begin(folder: Path, plan: Plan, earlier: Run | None) -> Run:
             "provenance": before.get("provenance") or process,
             "resumed": [*before.get("resumed", []), *([process] if earlier else [])],
             "timing": before.get("timing") or {"started": provenance.now()},
+            "tags": {**before.get("tags", {}), **request.tags},
+            "tracking": {"key": tracking.new_key(), "parent": request.parent, **before.get("tracking", {})},
         },
     )
     runs.write_record(begun)
-    return begun
 
 
 def _training(plan: Plan, folder: Path) -> tuple[Fitting, list[dict[str, Any]]]:
@@ -142,8 +158,8 @@ def _training(plan: Plan, folder: Path) -> tuple[Fitting, list[dict[str, Any]]]:
     return training, [dict(row) for row in last.history]
 
 
-def _fit(training: Fitting, folder: Path, history: list[dict[str, Any]]) -> None:
-    """Drive the loop: history after each epoch, checkpoints now and then, a last one when asked to stop."""
+def _fit(training: Fitting, folder: Path, history: list[dict[str, Any]], mirror: Mirror) -> None:
+    """Drive the loop: history after each epoch, checkpoints and sending now and then, a last one when asked to stop."""
     saved = time.monotonic()
     with signals.deferred() as stop, Progress(training.epochs, training.steps, training.epoch, training.step) as shown:
         for at in training.fit():
@@ -155,6 +171,8 @@ def _fit(training: Fitting, folder: Path, history: list[dict[str, Any]]) -> None
                 checkpoint.save(folder, training, history)
                 saved = time.monotonic()
             stop.honour()
+            if at.report and at.epoch + 1 < training.epochs:  # the last one is sent with the results
+                mirror.update()
 
 
 def _due(training: Training, at: Done, saved: float) -> bool:

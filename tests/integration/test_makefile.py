@@ -57,7 +57,7 @@ def demo(clone):
 def test_help_lists_every_target_and_is_what_make_alone_says(clone):
     said = make(clone).stdout
     targets = set(re.findall(r"^  make (\w+) ", said, flags=re.MULTILINE))
-    assert targets == {"help", "demo", "test", "lint", "hooks", "format", "lock", "wheel", "clean"}
+    assert targets == {"help", "demo", "ui", "test", "lint", "hooks", "format", "lock", "wheel", "clean"}
     assert said.endswith(make(clone, "help").stdout)
 
 

@@ -1,0 +1,179 @@
+"""A run folder and its copy on a tracking server: sent now and then, sent again, and never in the way of the run."""
+
+import contextlib
+import functools
+import logging
+import socket
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from image_classifier import files
+from image_classifier.errors import UserError, one_line
+from image_classifier.tracking.address import Where
+from image_classifier.tracking.server import Server
+
+if TYPE_CHECKING:
+    from image_classifier.runs import Run
+    from image_classifier.tracking.entries import Entry
+
+logger = logging.getLogger(__name__)
+
+_SECONDS_BETWEEN = 30.0
+_SECONDS_TO_CONNECT = 5.0
+_LONGEST_REASON = 300
+
+
+class Mirror:
+    """Keeps a server's copy of a run folder up to date; the server's trouble is told, and never raised."""
+
+    def __init__(self, where: Where | None, folder: Path) -> None:
+        self._where, self._folder = where, folder
+        self._pause, self._last = _SECONDS_BETWEEN, time.monotonic()
+
+    def update(self) -> None:
+        """Send what is new if the last time is long enough ago; less and less often while nobody answers."""
+        if self._where and time.monotonic() - self._last >= self._pause:
+            self._pause = _SECONDS_BETWEEN if self.send() else 2 * self._pause
+            self._last = time.monotonic()
+
+    def send(self) -> bool:
+        """Send what is new; whether the server has everything now."""
+        from image_classifier import runs  # noqa: PLC0415
+
+        return self._where is None or send(runs.read(self._folder), self._where)
+
+    def stopped(self, status: str) -> None:
+        """Say that the run does not go on, if the server was told of it."""
+        from image_classifier import runs  # noqa: PLC0415
+
+        if self._where is None or not runs.exists(self._folder):
+            return
+        run, where = runs.read(self._folder), self._where
+        run_id = run.record.get("tracking", {}).get("runs", {}).get(where.shown)
+        if run_id and not run.finished:
+            _guarded(run.name, where, lambda: Server(where).stopped(run_id, status))
+
+
+@contextlib.contextmanager
+def mlflow_run(where: Where | None, folder: Path) -> Iterator[Mirror]:
+    """The mirror of a run folder, which need not exist yet; leaving by an exception is told to the server."""
+    mirror = Mirror(where, folder)
+    try:
+        yield mirror
+    except Exception:
+        mirror.stopped("FAILED")
+        raise
+    except BaseException:
+        mirror.stopped("KILLED")
+        raise
+
+
+class Asked(Protocol):
+    """What a request to train says of tracking."""
+
+    @property
+    def tracking(self) -> Where | None:
+        """Where the run is sent."""
+        ...
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        ...
+
+
+Request = TypeVar("Request", bound=Asked)
+Given = TypeVar("Given")
+
+
+def training_run(train: Callable[[Request, Mirror], Any]) -> Callable[[Request], tuple["Run", bool]]:
+    """`train(request, mirror)` as `train(request)`: the finished run, and whether the server has it."""
+
+    @functools.wraps(train)
+    def mirrored(request: Request) -> tuple["Run", bool]:
+        from image_classifier import runs  # noqa: PLC0415
+
+        with mlflow_run(request.tracking, request.folder) as mirror:
+            train(request, mirror)
+            sent = mirror.send()
+            return runs.read(request.folder), sent
+
+    return mirrored
+
+
+def new_key() -> str:
+    """What says that a run is the same one, wherever its folder goes."""
+    return uuid.uuid4().hex
+
+
+def send(run: "Run", where: Where, parent: str | None = None) -> bool:
+    """Send what the server does not have of a run, keep its id in run.json; whether all of it is there now."""
+    from image_classifier.tracking import entries  # noqa: PLC0415
+
+    noted = _noted(run, **({"parent": parent} if parent else {}))
+
+    def mirror() -> bool:
+        with _alone(where):
+            server, entry = Server(where), entries.of_run(noted)
+            held = server.held(entry)
+            known = noted.record["tracking"].get("runs", {})
+            _noted(noted, runs={**known, where.shown: held.info.run_id})  # before run.json itself is sent
+            server.send(entry, held)
+            return True
+
+    return bool(_guarded(run.name, where, mirror))
+
+
+def _noted(run: "Run", **more: Any) -> "Run":
+    """The run with this in the part of its record that is about tracking, written if it is new."""
+    from image_classifier import runs  # noqa: PLC0415
+
+    before = run.record.get("tracking", {})
+    tracking = {"key": new_key(), **before, **more}
+    if tracking == before:
+        return run
+    noted = runs.Run(run.folder, {**run.record, "tracking": tracking})
+    runs.write_record(noted)
+    return noted
+
+
+def send_entry(entry: "Entry", where: Where) -> str | None:
+    """Send what the server does not have of an entry; its id there, None if it could not be sent."""
+
+    def mirror() -> str:
+        with _alone(where):
+            server = Server(where)
+            held = server.held(entry)
+            server.send(entry, held)
+            return str(held.info.run_id)
+
+    return _guarded(f"{entry.experiment}/{entry.name}", where, mirror)
+
+
+def _guarded(name: str, where: Where, act: Callable[[], Given]) -> Given | None:
+    """What `act` gives; None and a warning without secrets for whatever a server and MLflow may raise."""
+    try:
+        if where.address:  # in seconds; database drivers try for minutes
+            socket.create_connection(where.address, _SECONDS_TO_CONNECT).close()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return act()
+    except Exception as error:  # whatever it is: no trouble of the mirror may cost the run
+        logger.debug("not sent", exc_info=True)
+        reason = error.what if isinstance(error, UserError) else one_line(error)
+        logger.warning("%s was not sent to %s: %s", name, where.shown, where.hidden(reason)[:_LONGEST_REASON])
+        return None
+
+
+@contextlib.contextmanager
+def _alone(where: Where) -> Iterator[None]:
+    """Within, no other process of ours writes to a SQLite store: two that create one leave it broken for good."""
+    if where.store is None:
+        yield
+        return
+    with files.lock(where.store.parent):
+        yield

@@ -1,0 +1,119 @@
+"""Where runs are sent: what is accepted, what is refused, and that a password never shows."""
+
+from pathlib import Path
+
+import pytest
+
+from image_classifier.errors import UserError
+from image_classifier.tracking import Where, settle
+
+FOLDER = Path("some runs")
+
+
+@pytest.fixture(autouse=True)
+def no_environment(monkeypatch):
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_a_flag_wins_over_the_environment_and_that_over_a_store_beside_the_runs(monkeypatch):
+    assert settle(None, FOLDER).uri == "sqlite:///some runs/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://elsewhere:5000")
+    assert settle(None, FOLDER).uri == "http://elsewhere:5000"
+    assert settle("sqlite:///mine.db", FOLDER).uri == "sqlite:///mine.db"
+    assert settle("", FOLDER).uri == "http://elsewhere:5000"
+
+
+@pytest.mark.parametrize("word", ["off", "OFF", " off "])
+def test_off_turns_tracking_off_by_flag_and_by_environment(word, monkeypatch):
+    assert settle(word, FOLDER) is None
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", word)
+    assert settle(None, FOLDER) is None
+
+
+@pytest.mark.parametrize(
+    ("uri", "address"),
+    [
+        ("http://host", ("host", 80)),
+        ("https://host/mlflow", ("host", 443)),
+        ("http://host:5000/", ("host", 5000)),
+        ("http://[::1]:5000", ("::1", 5000)),
+        ("postgresql+psycopg2://user:word@host/name", ("host", 5432)),  # pragma: allowlist secret
+        ("mysql+pymysql://user@host:3307/name", ("host", 3307)),
+        ("sqlite:////var/mlflow.db", None),
+    ],
+)
+def test_host_and_port_are_those_that_the_address_means(uri, address):
+    assert settle(uri, FOLDER).address == address
+
+
+@pytest.mark.parametrize(
+    ("uri", "file"),
+    [
+        ("sqlite:///a/b.db", "a/b.db"),
+        ("sqlite:////a/b.db", "/a/b.db"),
+        ("sqlite:///a b.db?mode=rw", "a b.db"),
+        ("sqlite+pysqlite:///b.db", "b.db"),
+        ("http://host/sqlite:///b.db", None),
+    ],
+)
+def test_the_file_of_a_sqlite_store_is_found(uri, file):
+    assert Where(uri, FOLDER).store == (file and Path(file))
+
+
+def test_files_lie_beside_a_sqlite_store_and_else_under_the_experiments_folder():
+    assert Where("sqlite:////a/b.db", FOLDER).artifacts == Path("/a/mlartifacts")
+    assert Where("postgresql://host/b", FOLDER).artifacts == FOLDER / "mlartifacts"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "mlruns", "/var/mlflow", "file:///mlruns", "htp://host:5000", "http://", "http://:5000", "http://host:port",
+        "http://host:99999", "http://ho st", "http://[::1", "sqlite://", "sqlite:///", "sqlite:mlflow.db", "databricks",
+        "http//host", "offf", "postgres://host/name", "http://host:0", "sqlite:///a\nb.db",
+    ],
+)  # fmt: skip
+def test_what_is_no_address_is_refused_with_a_way_out(uri):
+    with pytest.raises(UserError, match="is not the address of a tracking server") as refused:
+        settle(uri, FOLDER)
+    assert refused.value.hint
+
+
+def test_a_misspelled_scheme_is_met_with_the_nearest():
+    with pytest.raises(UserError, match="did you mean http"):
+        settle("htp://host:5000", FOLDER)
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("http://me:s3cret@host:5000", "http://me:***@host:5000"),  # pragma: allowlist secret
+        ("http://me:s3@cret@host:5000", "http://me:***@host:5000"),  # pragma: allowlist secret
+        (
+            "postgresql+psycopg2://me:s%2F3cret@host/name",  # pragma: allowlist secret
+            "postgresql+psycopg2://me:***@host/name",
+        ),  # pragma: allowlist secret
+        ("postgresql://host/name?user=me&password=s3cret&x=1", "postgresql://host/name?user=me&password=***&x=1"),
+        ("http://host:5000/?token=s3cret", "http://host:5000/?token=***"),
+        ("http://:s3cret@host", "http://:***@host"),
+        ("http://host:5000", "http://host:5000"),
+    ],
+)
+def test_an_address_is_shown_without_its_secrets(uri, shown):
+    where = settle(uri, FOLDER)
+    assert where.shown == shown
+    assert "s3" not in repr(where)
+
+
+def test_an_error_that_quotes_a_password_by_itself_is_shown_without_it(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0ken")
+    where = settle("postgresql://me:s%2F3cret@host/name", FOLDER)
+    said = where.hidden("password s/3cret (s%2F3cret) of http://me:other@host is wrong, token t0ken too")
+    assert said == "password *** (***) of http://me:***@host is wrong, token *** too"
+
+
+def test_a_refused_address_is_shown_without_its_password():
+    with pytest.raises(UserError) as refused:
+        settle("htp://me:s3cret@host", FOLDER)  # pragma: allowlist secret
+    assert "s3cret" not in str(refused.value)
