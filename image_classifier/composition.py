@@ -15,7 +15,8 @@ from image_classifier.errors import UserError, one_line
 
 _ALSO_IN_FILES = ("dataset_folder",)
 _MAX_FILE_BYTES = 1 << 20
-_ONE_PER_LINE = "write one `name: value` per line"
+_ONE_PER_LINE = "write one `name: value` per line; a list of values is for image_classifier sweep"
+_OR_A_LIST = "write one `name: value` or `name: [value, value]` per line"
 _ASIDE = {
     "num_classes": "it is derived from the data",
     "augment": "the settings are flip, translate and cutout",
@@ -46,9 +47,12 @@ def flag_layer(flags: Mapping[str, Any]) -> Layer:
     return _layer("the command line", flags)
 
 
-def file_layer(path: Path) -> Layer:
-    """The settings in one YAML file; one that could do more than set values is refused before it is interpreted."""
-    return _layer(str(path), parse(_read(path), str(path)))
+def file_layer(path: Path, *, lists: bool = False) -> Layer:
+    """The settings in one YAML file; one that could do more than set values is refused before it is interpreted.
+
+    With `lists` a setting may have several values, as in the grid of a sweep.
+    """
+    return _layer(str(path), parse(_read(path), str(path), lists=lists))
 
 
 def code_layer(config: Config) -> Layer:
@@ -113,8 +117,11 @@ def _layer(origin: str, values: Mapping[str, Any]) -> Layer:
                 _ASIDE.get(name) or suggestion(name, [*FIELDS, *_ALSO_IN_FILES]) or "image_classifier config lists all"
             )
             raise UserError(f"{name} in {origin} is not a setting", hint)
-        if isinstance(value, str) and ("${" in value or value == "???"):
-            raise UserError(f"{name} in {origin} holds {value!r}, which would be interpreted", "write the value itself")
+        for each in value if isinstance(value, list) else [value]:
+            if isinstance(each, str) and ("${" in each or each == "???"):
+                raise UserError(
+                    f"{name} in {origin} holds {each!r}, which would be interpreted", "write the value itself"
+                )
     return Layer(origin, {name: value for name, value in values.items() if value not in (None, "")})
 
 
@@ -131,10 +138,13 @@ def _read(path: Path) -> str:
         raise UserError(f"{path} cannot be read: {error.strerror}", "check the path and its permissions") from error
 
 
-def parse(text: str, origin: str) -> dict[str, Any]:
-    """The flat mapping in a YAML text; aliases, tags, `${`, duplicate keys and nesting are refused."""
+def parse(text: str, origin: str, *, lists: bool = False) -> dict[str, Any]:
+    """The flat mapping in a YAML text; aliases, tags, `${`, duplicate keys and nesting are refused.
+
+    With `lists` a value may be a list of values.
+    """
     try:
-        _refuse_tricks(text, origin)
+        _refuse_tricks(text, origin, lists=lists)
         values = yaml.safe_load(text)
         OmegaConf.create(text)  # refuses duplicate keys, and reads 1e-3 as a number where plain YAML 1.1 does not
     except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
@@ -145,7 +155,7 @@ def parse(text: str, origin: str) -> dict[str, Any]:
     return {str(name): value for name, value in values.items()}
 
 
-def _refuse_tricks(text: str, origin: str) -> None:
+def _refuse_tricks(text: str, origin: str, *, lists: bool) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         where = f"line {event.start_mark.line + 1} of {origin}" if event.start_mark else origin
@@ -155,10 +165,17 @@ def _refuse_tricks(text: str, origin: str) -> None:
         if tag:
             raise UserError(f"{where} uses a tag ({tag})", "write the value itself")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > 1:
-            raise UserError(f"{where} is not a single value", _ONE_PER_LINE)
+        if depth > 1 + lists or (depth == 2 and isinstance(event, yaml.MappingStartEvent)):
+            what = "neither a single value nor a list of values" if lists else "not a single value"
+            raise UserError(f"{where} is {what}", _OR_A_LIST if lists else _ONE_PER_LINE)
         if isinstance(event, yaml.ScalarEvent) and "${" in event.value:
             raise UserError(f"{where} uses ${{…}}, which could read secrets", "write the value itself")
+
+
+def as_params(composition: Composition, dataset_folder: str) -> str:
+    """The settings and the data as flat YAML that DVC reads as a file of parameters, and `--config` as settings."""
+    values = {"dataset_folder": dataset_folder, **dataclasses.asdict(composition.config)}
+    return yaml.safe_dump(values, sort_keys=False, width=4096, allow_unicode=True)
 
 
 def as_yaml(composition: Composition) -> str:

@@ -117,6 +117,11 @@ def _recognised(dataset_folder: str, folder: Path, target: str | None, drop: tup
 
 
 def _not_found(dataset_folder: str, folder: Path) -> UserError:
+    if folder.name in table.PUBLISHED:
+        return UserError(
+            f"the table {dataset_folder} was not found: there is no file {folder.absolute()}",
+            f"it is {table.PUBLISHED[folder.name]}: put {folder.name} into {folder.absolute().parent}",
+        )
     siblings = [entry.name for entry in folder.parent.iterdir() if entry.is_dir()] if folder.parent.is_dir() else []
     near = difflib.get_close_matches(folder.name, [*BUILT_IN_DATA, *siblings], n=1)
     if os.sep in dataset_folder:

@@ -1,6 +1,8 @@
-"""95 % intervals for a proportion, and for the difference of two proportions on the same examples."""
+"""95 % intervals for a proportion, for the difference of two proportions on the same examples, and for a mean."""
 
 import math
+import statistics
+from collections.abc import Sequence
 
 Interval = tuple[float, float]
 
@@ -35,6 +37,40 @@ def paired_difference(n01: int, n10: int, n: int) -> Interval | None:
     observed = (n01 - n10) / n
     low, high = (_edge(n01, n10, n, observed, limit) for limit in (-1.0, 1.0))
     return low, high
+
+
+def mean(values: Sequence[float]) -> Interval | None:
+    """The 95 % t interval of the mean of shares, inside [0, 1]; None for fewer than two.
+
+    It covers what differs between the values, as the seeds of repeated runs do, if they are independent.
+    """
+    if len(values) < 2:
+        return None
+    centre = statistics.fmean(values)
+    half = t95(len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
+    return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def t95(degrees: int) -> float:
+    """The 97.5 % point of Student's t distribution."""
+    low, high = 0.0, 13.0  # 12.7 at one degree of freedom is the largest
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _t_inside(middle, degrees) < 0.95 else (low, middle)
+    return high
+
+
+def _t_inside(t: float, degrees: int) -> float:
+    """The share of Student's t distribution between -t and t (Abramowitz and Stegun 1964, 26.7.3 and 26.7.4)."""
+    angle = math.atan(t / math.sqrt(degrees))
+    odd = degrees % 2
+    term = math.cos(angle) if odd else 1.0
+    total = 0.0
+    for power in range(2 + odd, degrees + 1, 2):
+        total += term
+        term *= math.cos(angle) ** 2 * (power - 1) / power
+    share = math.sin(angle) * total
+    return 2 / math.pi * (angle + share) if odd else share
 
 
 def _edge(n01: int, n10: int, n: int, inside: float, outside: float) -> float:

@@ -1,7 +1,5 @@
 """What a person wants to know of a run, as Markdown: figures, the parent, the worst classes, what was asked for."""
 
-import html
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from image_classifier.evaluation.comparison import Comparison
+from image_classifier.evaluation.markdown import escaped, line, percent, table
 from image_classifier.evaluation.metrics import Predictions, confusion
 
 _WORST = 5
-_MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|~@:])")
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,23 +34,17 @@ def markdown(run: Summarised) -> str:
         _figures(run.metrics),
         *_against(run.against),
         *_worst(run.metrics["per_class"], run.test),
-        *_table("The run", ("", ""), run.facts),
-        *_table("What was chosen", ("setting", "value"), run.asked),
+        *_pairs("The run", ("", ""), run.facts),
+        *_pairs("What was chosen", ("setting", "value"), run.asked),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def escaped(text: str) -> str:
-    """Text that Markdown and HTML show as it is, on one line."""
-    visible = "".join(letter if letter.isprintable() else " " for letter in text)
-    return _MARKUP.sub(r"\\\1", html.escape(visible, quote=False))
 
 
 def _headline(metrics: Mapping[str, Any]) -> str:
     low, high = metrics["accuracy_ci95"]
     return (
-        f"**{_percent(metrics['accuracy'])}** of {metrics['n']:,} test examples are classified right "
-        f"(95 % interval {_percent(low)} to {_percent(high)})."
+        f"**{percent(metrics['accuracy'])}** of {metrics['n']:,} test examples are classified right "
+        f"(95 % interval {percent(low)} to {percent(high)})."
     )
 
 
@@ -66,7 +58,7 @@ def _figures(metrics: Mapping[str, Any]) -> str:
     rows.append(("calibration error", f"{metrics['ece']:.4f}", ""))
     if val:
         rows.append(("best epoch", "", str(val["best_epoch"])))
-    return "\n".join(_line(row) for row in rows)
+    return "\n".join(line(row) for row in rows)
 
 
 def _against(comparison: Comparison | None) -> list[str]:
@@ -89,14 +81,12 @@ def _worst(per_class: Mapping[str, Mapping[str, Any]], test: Predictions) -> lis
     if not wrong:
         return ["### Worst classes", f"None: all {len(accuracy)} classes are without an error."]
     counts = confusion(test.labels, test.predicted, len(classes))
-    lines = [_line(("class", "examples", "accuracy", "95 % interval", "most often taken for")), _line(["---"] * 5)]
+    lines = [line(("class", "examples", "accuracy", "95 % interval", "most often taken for")), line(["---"] * 5)]
     for name in wrong[:_WORST]:
         figures, own = per_class[name], classes.index(name)
-        low, high = map(_percent, figures["ci95"])
+        low, high = map(percent, figures["ci95"])
         taken_for = _taken_for(counts[own], own, classes)
-        lines.append(
-            _line((escaped(name), f"{figures['n']:,}", _percent(accuracy[name]), f"{low} to {high}", taken_for))
-        )
+        lines.append(line((escaped(name), f"{figures['n']:,}", percent(accuracy[name]), f"{low} to {high}", taken_for)))
     return ["### Worst classes", "\n".join(lines)]
 
 
@@ -107,21 +97,10 @@ def _taken_for(row: npt.NDArray[np.int64], own: int, classes: Sequence[str]) -> 
     return f"{escaped(classes[most])} ({others[most]:,})"
 
 
-def _table(title: str, head: Sequence[str], rows: Mapping[str, str]) -> list[str]:
-    if not rows:
-        return []
-    lines = [_line(head), _line(["---"] * len(head)), *(_line((name, escaped(value))) for name, value in rows.items())]
-    return [f"### {title}", "\n".join(lines)]
+def _pairs(title: str, head: Sequence[str], rows: Mapping[str, str]) -> list[str]:
+    return [f"### {title}", table(head, [(name, escaped(value)) for name, value in rows.items()])] if rows else []
 
 
 def _share(figures: Mapping[str, Any]) -> str:
     low, high = figures["accuracy_ci95"]
-    return f"{_percent(figures['accuracy'])} ({_percent(low)} to {_percent(high)})"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
-
-
-def _line(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+    return f"{percent(figures['accuracy'])} ({percent(low)} to {percent(high)})"

@@ -2,7 +2,7 @@
 
 import argparse
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,20 +32,28 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 def run(arguments: argparse.Namespace) -> int:
     """Measure a run's model again: into the run itself, or, on other data or for a file, beside it."""
-    output = arguments.output
-    if output and output.suffix != ".json":
-        raise UserError(f"--output {output} does not end in .json", "the figures are written as JSON")
+    for flag in ("output", "summary"):
+        path = getattr(arguments, flag)
+        if path and path.suffix != ".json":
+            raise UserError(f"--{flag} {path} does not end in .json", "the figures are written as JSON")
+    members = runs.members(arguments.run, arguments.experiments_folder)
+    if members:
+        return _experiment(members, arguments)
     measured = runs.find(arguments.run, arguments.experiments_folder)
-    store = _store(measured, arguments.dataset_folder, settings.cache_folder(arguments))
-    own = store.digest == measured.card["dataset_digest"]
-    if not own and arguments.dataset_folder is None:
-        raise UserError(f"the data of {measured.name} has changed since it was trained", _OTHER_DATA)
+    store = _opened(measured, arguments)
+    apart = arguments.output or arguments.summary or arguments.split != "test"
+    if not apart and _is_own(store, measured):
+        return _again(measured, store)
+    report = _report(measured, store, arguments.split)
+    _write(arguments, report, _brief(report))
+    print("\n".join(lines(report, measured.noun)))
+    return 0
+
+
+def _again(measured: Run, store: Store) -> int:
+    """Write the run's own files again."""
     place = _place(measured)
     model = measured.model(place.torch_device)
-    if not own or output or arguments.split != "test":
-        shown = predict(model, store, measured.config, place) if own else _predict_other(model, store, measured, place)
-        _report(shown, arguments.split, measured, output)
-        return 0
     with files.lock(measured.folder, f"{measured.folder} is in use by another process"):
         write_predictions(measured, predict(model, store, measured.config, place))
         write_figures(measured)
@@ -54,7 +62,53 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _experiment(members: Sequence[Run], arguments: argparse.Namespace) -> int:
+    """Measure every run of an experiment and leave them as they are; in short, with the one that validation chose."""
+    reports = {}
+    for each in members:
+        report = _report(each, _opened(each, arguments), arguments.split)
+        print("\n".join([each.name, *lines(report, each.noun)]))
+        reports[each.folder.name] = report
+    brief = {name: _brief(report) for name, report in reports.items()}
+    best = _chosen(members)
+    if best is not None:
+        print(f"chosen      {best.name}, by validation")
+    chosen = {} if best is None else {"chosen": best.folder.name, **brief[best.folder.name]}
+    _write(arguments, reports, {**chosen, "runs": brief})
+    return 0
+
+
+def _chosen(members: Sequence[Run]) -> Run | None:
+    """The run with the best validation, if all have one, on the same data."""
+    figures = [each.metrics()["val"] for each in members]
+    if None in figures or len({each.card["dataset_digest"] for each in members}) > 1:
+        return None
+    best = max(range(len(members)), key=lambda index: (figures[index]["accuracy"], -figures[index]["loss"]))
+    return members[best]
+
+
+def _brief(report: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in report.items() if name not in ("per_class", "val")}
+
+
+def _write(arguments: argparse.Namespace, detailed: Mapping[str, Any], brief: Mapping[str, Any]) -> None:
+    for path, figures in ((arguments.output, detailed), (arguments.summary, brief)):
+        if path:
+            files.write_json(path, dict(figures))
+
+
 _OTHER_DATA = "--dataset_folder measures on other data and leaves the run as it is"
+
+
+def _opened(measured: Run, arguments: argparse.Namespace) -> Store:
+    store = _store(measured, arguments.dataset_folder, settings.cache_folder(arguments))
+    if arguments.dataset_folder is None and not _is_own(store, measured):
+        raise UserError(f"the data of {measured.name} has changed since it was trained", _OTHER_DATA)
+    return store
+
+
+def _is_own(store: Store, measured: Run) -> bool:
+    return bool(store.digest == measured.card["dataset_digest"])
 
 
 def _store(measured: Run, dataset_folder: str | None, cache_folder: Path) -> Store:
@@ -154,16 +208,18 @@ def _predictions(arrays: Mapping[str, npt.NDArray[Any]], split: str) -> Predicti
     return Predictions(labels, arrays[f"{split}_probabilities"]) if len(labels) else None
 
 
-def _report(arrays: Arrays, split: str, measured: Run, output: Path | None) -> None:
+def _report(measured: Run, store: Store, split: str) -> dict[str, Any]:
+    """The figures of one split of the run's data, or of other data."""
+    place = _place(measured)
+    model = measured.model(place.torch_device)
+    own = _is_own(store, measured)
+    arrays = predict(model, store, measured.config, place) if own else _predict_other(model, store, measured, place)
     chosen = _predictions(arrays, split)
     if chosen is None:
         raise UserError(
             f"{measured.name} has no {split} examples", "train with --val_fraction above 0, or use --split test"
         )
-    report = metrics.report(split, chosen, measured.classes)
-    if output:
-        files.write_json(output, report)
-    print("\n".join(lines(report, measured.noun)))
+    return metrics.report(split, chosen, measured.classes)
 
 
 def summary(done: Run) -> str:

@@ -1,28 +1,70 @@
-"""Notify: what a person wants to know of a finished run, on the console or as a Markdown file."""
+"""Notify: what a person wants to know of a run or a sweep, on the console, as a Markdown file, and to a webhook."""
 
 import argparse
+import logging
+import os
+from typing import Any
 
 from image_classifier import files, runs
 from image_classifier.composition import recipe_origin
 from image_classifier.errors import UserError
-from image_classifier.evaluation import summary
+from image_classifier.evaluation import summary, sweep_summary
 from image_classifier.evaluation.comparison import Comparison, compare
 from image_classifier.evaluation.metrics import Predictions
 from image_classifier.runs import Run
+from image_classifier.stages import sweep_record, webhook
 from image_classifier.stages.compare import compared
+from image_classifier.stages.sweep_record import Sweep
+
+logger = logging.getLogger(__name__)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print the run's summary, or write it."""
+    """Print the summary or write it, then tell the webhook; that it cannot be told is only a warning."""
     output = arguments.output
     if output and output.suffix != ".md":
         raise UserError(f"--output {output} does not end in .md", "the summary is Markdown")
-    text = _summary(runs.find(arguments.run, arguments.experiments_folder))
+    message = _message(arguments)
     if output:
-        files.write_text(output, text)
+        files.write_text(output, message["text"])
     else:
-        print(text, end="")
+        print(message["text"], end="", flush=True)
+    url = os.environ.get(webhook.VARIABLE, "").strip()
+    wrong = webhook.post(url, message) if url else None
+    if wrong:
+        logger.warning("the webhook in $%s was not told: %s", webhook.VARIABLE, wrong)
     return 0
+
+
+def _message(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The summary as text, and its figures for programs."""
+    swept = sweep_record.find(arguments.run, arguments.experiments_folder)
+    if swept:
+        return _of_sweep(swept)
+    told = runs.find(arguments.run, arguments.experiments_folder)
+    metrics = told.metrics()
+    return {
+        "text": _summary(told),
+        "kind": "run",
+        "name": told.name,
+        "accuracy": metrics["accuracy"],
+        "accuracy_ci95": metrics["accuracy_ci95"],
+        "validation_accuracy": metrics["val"]["accuracy"] if metrics["val"] else None,
+    }
+
+
+def _of_sweep(swept: Sweep) -> dict[str, Any]:
+    told, best = swept.told, swept.best
+    return {
+        "text": sweep_summary.markdown(told),
+        "kind": "sweep",
+        "name": swept.name,
+        "finished": len(told.scored),
+        "failed": len(told.failed),
+        "best": f"{swept.name}/{best.name}" if best else None,
+        "accuracy": best.test if best else None,
+        "validation_accuracy": best.validation if best else None,
+    }
 
 
 def _summary(told: Run) -> str:

@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,26 @@ class Settled:
     dataset_folder: str
 
 
-def layers(arguments: argparse.Namespace) -> list[Layer]:
-    """The settings given in files and by flags, later ones winning."""
+def layers(arguments: argparse.Namespace, *, lists: bool = False) -> list[Layer]:
+    """The settings given in files and by flags, later ones winning; with `lists` those in files may be lists."""
     flags: dict[str, Any] = {name: getattr(arguments, name) for name in config.FIELDS}
     flags["dataset_folder"] = arguments.dataset_folder
-    return [*map(composition.file_layer, arguments.config), composition.flag_layer(flags)]
+    given = [*(composition.file_layer(path, lists=True) for path in arguments.config), composition.flag_layer(flags)]
+    return given if lists else list(_without_lists(given))
+
+
+def _without_lists(given: Sequence[Layer]) -> Iterator[Layer]:
+    """The layers without the lists that a later layer replaces; one that stays is for a sweep."""
+    last = {name: layer for layer in given for name in layer.values}
+    for layer in given:
+        lists = [name for name, value in layer.values.items() if isinstance(value, list)]
+        for name in lists:
+            if last[name] is layer:
+                raise UserError(
+                    f"{name} in {layer.origin} has a list of values",
+                    f"image_classifier sweep trains a run for each; --{name} chooses one",
+                )
+        yield Layer(layer.origin, {name: value for name, value in layer.values.items() if name not in lists})
 
 
 def settle(given: Sequence[Layer], experiments_folder: Path) -> Settled:

@@ -1,9 +1,13 @@
-"""The door to this room: every picture of a run, and `png` to turn one into bytes."""
+"""The door to this room: every picture of a run or a sweep, and `png` to turn one into bytes."""
 
 from image_classifier.visualization.accuracy import accuracy_figure
 from image_classifier.visualization.confusion import confusion_figure
 from image_classifier.visualization.gallery import gallery_figure
 from image_classifier.visualization.history import history_figure
 from image_classifier.visualization.style import png
+from image_classifier.visualization.sweep import Level, Line, Panel, effects_figure, parallel_figure
 
-__all__ = ["accuracy_figure", "confusion_figure", "gallery_figure", "history_figure", "png"]
+__all__ = [
+    "Level", "Line", "Panel", "accuracy_figure", "confusion_figure", "effects_figure", "gallery_figure",
+    "history_figure", "parallel_figure", "png",
+]  # fmt: skip

@@ -79,6 +79,29 @@ def test_an_unfinished_run_is_refused_with_the_way_to_finish_it(tmp_path):
     assert "--resume" in caught.value.hint
 
 
+def test_the_members_of_an_experiment_are_its_runs_by_name(tmp_path, monkeypatch):
+    for name in ("b", "a"):
+        made(tmp_path / "runs" / "e" / name)
+    (tmp_path / "runs" / "e" / "sweep.json").write_text("{}")
+    assert [each.name for each in runs.members("e", tmp_path / "runs")] == ["e/a", "e/b"]
+    monkeypatch.chdir(tmp_path)
+    assert [each.name for each in runs.members("runs/e", tmp_path / "elsewhere")] == ["e/a", "e/b"]
+
+
+@pytest.mark.parametrize("name", ["e/a", "none", "runs", "e/a/../../.."])
+def test_what_is_no_experiment_has_no_members(tmp_path, monkeypatch, name):
+    made(tmp_path / "runs" / "e" / "a")
+    monkeypatch.chdir(tmp_path)
+    assert runs.members(name, tmp_path / "runs") == []
+
+
+def test_an_experiment_with_an_unfinished_run_is_refused(tmp_path):
+    made(tmp_path / "e" / "a")
+    made(tmp_path / "e" / "b", runs.UNFINISHED)
+    with pytest.raises(UserError, match="e/b is not finished"):
+        runs.members("e", tmp_path)
+
+
 def test_a_broken_record_does_not_hide_the_other_runs(tmp_path, caplog):
     made(tmp_path / "e" / "good")
     (tmp_path / "e" / "bad").mkdir()

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SUFFIXES = (".csv", ".parquet")
+# Tables that people publish and this package may not bring: the file's name, and where to get it.
+PUBLISHED = {
+    "WineQT.csv": 'Kaggle\'s "Wine Quality Dataset", https://www.kaggle.com/datasets/yasserh/wine-quality-dataset',
+}
 _LONGEST = 200  # characters of a foreign error
 _MOST_CLASSES = 1000
 _MOST_CATEGORIES = 100

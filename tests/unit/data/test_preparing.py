@@ -246,6 +246,13 @@ def test_a_path_that_does_not_exist_names_the_sibling_that_does(pets, prepared):
     assert f"did you mean {pets}?" in error.hint
 
 
+def test_a_published_table_that_is_absent_is_said_where_to_get(tmp_path, prepared):
+    error = refusal(prepared, tmp_path / "data" / "raw" / "WineQT.csv")
+    assert "WineQT.csv was not found" in error.what
+    assert "https://www.kaggle.com/datasets/yasserh/wine-quality-dataset" in error.hint
+    assert f"into {tmp_path}/data/raw" in error.hint
+
+
 def test_a_path_below_nothing_is_refused_plainly(prepared):
     assert "there is no folder /nowhere/at/all" in refusal(prepared, "/nowhere/at/all").what
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from image_classifier.evaluation.intervals import Z95, paired_difference, wilson
+from image_classifier.evaluation.intervals import Z95, mean, paired_difference, t95, wilson
 
 pytestmark = pytest.mark.unit
 
@@ -98,3 +98,33 @@ def test_pairing_tells_smaller_differences_than_two_separate_intervals():
     # FACTS: at 94 % of 10,000, paired models with 2 % of disagreements need 0.28 points, unpaired ones 0.66.
     assert paired_difference(114, 86, 10_000)[0] > 0
     assert paired_difference(113, 87, 10_000)[0] < 0
+
+
+@pytest.mark.parametrize(
+    ("degrees", "point"),
+    [
+        (1, 12.7062),
+        (2, 4.30265),
+        (3, 3.18245),
+        (4, 2.77645),
+        (10, 2.22814),
+        (19, 2.09302),
+        (30, 2.04227),
+        (999, 1.96234),
+    ],
+)
+def test_student_s_points_are_those_of_the_tables(degrees, point):
+    assert t95(degrees) == pytest.approx(point, rel=1e-5)
+
+
+@pytest.mark.parametrize("values", [[0.5, 0.6], [0.2, 0.9, 0.4, 0.35], [0.91, 0.92, 0.95, 0.9, 0.93, 0.97]])
+def test_the_interval_of_a_mean_is_scipy_s(values):
+    low, high = stats.t.interval(0.95, len(values) - 1, loc=sum(values) / len(values), scale=stats.sem(values))
+    assert mean(values) == pytest.approx((max(0, low), min(1, high)))
+
+
+def test_the_interval_of_a_mean_stays_a_share_and_needs_two_values():
+    assert mean([1.0, 1.0, 1.0]) == (1.0, 1.0)
+    assert mean([0.0, 1.0]) == (0.0, 1.0)
+    assert mean([0.5]) is None
+    assert mean([]) is None
