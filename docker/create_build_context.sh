@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Make what the image is built from: create_build_context.sh [FOLDER]. Without FOLDER it makes one; it prints the name.
-#   FOLDER/context      the wheel, requirements-prod.txt, requirements-image.txt: all that docker sees
+#   FOLDER/context      the wheel and requirements-{prod,pipelines,image}.txt: all that docker sees
 #   FOLDER/build-args   a NAME=VALUE for each argument of the Dockerfile that depends on the commit
 # The wheel's bytes are a function of the commit (of the tracked files, if they were changed since).
 set -euo pipefail
@@ -120,7 +120,7 @@ touch "$folder/.image-classifier-build"
 choose_builder
 if [[ -e $root/.git ]]; then take_commit; else take_files; fi
 build_wheel
-cp -- "$root/requirements/requirements-prod.txt" "$root/requirements/requirements-image.txt" "$folder/context"
+cp -- "$root"/requirements/requirements-{prod,pipelines,image}.txt "$folder/context"
 describe >"$folder/build-args"
 rm -rf -- "$folder/source" "$folder/venv" "$folder/log"
 printf '%s\n' "$folder"

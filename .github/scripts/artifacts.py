@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import github
-from step import RefusedError
+from step import RefusedError, variable
 
 NAME = "experiment_results"
 MOST_BYTES = 8 << 30
@@ -20,6 +20,16 @@ def newest(run_id: str) -> Mapping[str, Any]:
         raise RefusedError(f"the workflow run {run_id} has no artifact {NAME}", "choose a run that trained a model")
     found: Mapping[str, Any] = max(ours, key=lambda each: int(each["id"]))
     return found
+
+
+def of_this_run() -> Mapping[str, Any]:
+    """What an earlier job of this run uploaded: the artifact with the number and the digest that this job was told."""
+    artifact = newest(variable("GITHUB_RUN_ID"))
+    told = (variable("ARTIFACT_ID"), f"sha256:{variable('ARTIFACT_DIGEST').removeprefix('sha256:')}")
+    found = (str(artifact["id"]), artifact.get("digest"))
+    if found != told:
+        raise RefusedError(f"the artifact is {found} and not {told}", "run the job again")
+    return artifact
 
 
 def fetch(artifact: Mapping[str, Any], target: Path) -> None:

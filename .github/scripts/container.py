@@ -60,6 +60,8 @@ def docker(options: list[str], command: list[str]) -> list[str]:
         "docker", "run", "--rm", f"--user={os.getuid()}:{os.getgid()}", "--read-only", "--tmpfs=/tmp:exec",
         "--shm-size=1g", "--cap-drop=ALL", "--security-opt=no-new-privileges",
         f"--env=IMAGE_CLASSIFIER_IMAGE_DIGEST={image}", f"--env=IMAGE_CLASSIFIER_GIT_COMMIT={variable('GITHUB_SHA')}",
+        # A store beside the run would end with this machine.
+        "--env=MLFLOW_TRACKING_URI=off",
         "--env=XDG_CACHE_HOME=/cache", mount(temporary("cache"), Path("/cache"), writable=True),
         mount(Path("experiments"), WORKSPACE / "experiments", writable=True), *options, image, *command,
     ]  # fmt: skip

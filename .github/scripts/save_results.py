@@ -5,9 +5,7 @@ Nothing of the artifact is executed, and of its content only figures and class n
 
 import os
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import artifacts
 import description
@@ -31,7 +29,7 @@ def main() -> None:
             f"the branch {branch} exists already", "merge or delete it, or train again under another run_name"
         )
     archive = temporary("results.zip")
-    artifacts.fetch(this_runs_artifact(), archive)
+    artifacts.fetch(artifacts.of_this_run(), archive)
     unpacked = temporary("unpacked")
     found = unpack(archive, unpacked)
     if found != run_folder:
@@ -54,16 +52,6 @@ def check_new(run_folder: str) -> Path:
     if folder.parent.resolve() != Path.cwd().resolve() / folder.parent:
         raise RefusedError(f"{folder.parent} is a link", "runs are kept in folders")
     return folder
-
-
-def this_runs_artifact() -> Mapping[str, Any]:
-    """The artifact that the train job uploaded: the one with its number and with the digest it was told."""
-    artifact = artifacts.newest(variable("GITHUB_RUN_ID"))
-    told = (variable("ARTIFACT_ID"), f"sha256:{variable('ARTIFACT_DIGEST').removeprefix('sha256:')}")
-    found = (str(artifact["id"]), artifact.get("digest"))
-    if found != told:
-        raise RefusedError(f"the artifact is {found} and not {told}", "run the job again")
-    return artifact
 
 
 def commit(folder: Path, branch: str, run_folder: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-IMPORTED = re.compile(r"import sys, torch\._dynamo.*?PIL\.Image\.init\(\);", re.DOTALL)
+IMPORTED = re.compile(r"import sys, torch\.utils\.data.*?PIL\.Image\.init\(\);", re.DOTALL)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def wait_until():
 
 @pytest.fixture(scope="session")
 def small(repository, committed):
-    """small(folder) is a clone whose lock holds one package, unlike any before, so that no layer of it is cached."""
+    """small(folder) is a clone whose locks hold one package, unlike any before, so that no layer of it is cached."""
     (lines,) = re.findall(
         r"^packaging==.*?(?=^\S)",
         (repository / "requirements/requirements-build.txt").read_text() + "#",
@@ -48,7 +48,8 @@ def small(repository, committed):
 
     def make(folder):
         lock = f"# {uuid.uuid4()}\n{lines}\n"
-        return committed(folder, {"requirements/requirements-prod.txt": lock, "docker/Dockerfile": dockerfile})
+        locks = {f"requirements/requirements-{layer}.txt": lock for layer in ("prod", "pipelines")}
+        return committed(folder, locks | {"docker/Dockerfile": dockerfile})
 
     return make
 

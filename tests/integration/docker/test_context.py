@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-LOCKS = {"requirements-prod.txt", "requirements-image.txt"}
+LOCKS = {"requirements-prod.txt", "requirements-pipelines.txt", "requirements-image.txt"}
 WHEEL = "image_classifier-0.1.0-py3-none-any.whl"
 
 
@@ -54,7 +54,7 @@ def litter(clone):
     (clone / "image_classifier" / "__pycache__" / "main.cpython-311.pyc").write_text("stale")
 
 
-def test_docker_sees_the_wheel_and_two_locks_and_nothing_else(build, committed, docker, tag, tmp_path):
+def test_docker_sees_the_wheel_and_three_locks_and_nothing_else(build, committed, docker, tag, tmp_path):
     dockerfile = (
         "ARG BASE_IMAGE\nFROM $BASE_IMAGE\nCOPY . /seen\n"
         "RUN mkdir /opt/image_classifier && find /seen -type f -printf '%P\\n' > /opt/image_classifier/sbom.cdx.json\n"

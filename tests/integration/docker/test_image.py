@@ -7,11 +7,11 @@ import tomllib
 import pytest
 
 INSTALLED = """
-import json
+import json, os
 from importlib.metadata import distributions
 found = list(distributions(path=["/opt/venv/lib/python3.%d/site-packages" % __import__("sys").version_info[1]]))
-sizes = {each.name: sum(file.locate().stat().st_size for file in each.files) for each in found}
-print(json.dumps({"versions": {each.name: each.version for each in found}, "bytes": sum(sizes.values())}))
+files = {os.path.realpath(file.locate()) for each in found for file in each.files}
+print(json.dumps({"versions": {each.name: each.version for each in found}, "bytes": sum(map(os.path.getsize, files))}))
 """
 LOADED = """
 import json, os, sys
@@ -19,6 +19,7 @@ from image_classifier import main
 train = "train --experiment_name e --dataset_folder"
 code = main.main(f"{train} digits --run_name one --model cnn --num_epochs 1".split())
 code = code or main.main(f"{train} wine --run_name two --model random_forest".split())
+assert "mlflow" in sys.modules, "the run was sent to the store beside it"
 cached = [getattr(module, "__cached__", None) for module in list(sys.modules.values())]
 cached = [path for path in cached if isinstance(path, str) and path.startswith("/opt/venv/")]
 print(json.dumps({"code": code, "loaded": len(cached), "uncompiled": [p for p in cached if not os.path.exists(p)]}))
@@ -57,12 +58,13 @@ def expected(clone):
     """What the locks say should be there."""
     version = tomllib.loads((clone / "pyproject.toml").read_text())["project"]["version"]
     locks = {
-        name: pins((clone / "requirements" / f"requirements-{name}.txt").read_text()) for name in ("prod", "image")
+        name: pins((clone / "requirements" / f"requirements-{name}.txt").read_text())
+        for name in ("prod", "pipelines", "image")
     }
-    return locks["prod"] | {"dumb-init": locks["image"]["dumb-init"], "image-classifier": version}
+    return locks["prod"] | locks["pipelines"] | {"dumb-init": locks["image"]["dumb-init"], "image-classifier": version}
 
 
-def test_it_holds_the_production_lock_the_init_and_the_package_and_nothing_else(installed, expected):
+def test_it_holds_two_locks_the_init_and_the_package_and_nothing_else(installed, expected):
     assert {normal(name): version for name, version in installed["versions"].items()} == expected
     assert "pip" not in expected
 
@@ -89,6 +91,16 @@ def test_what_a_training_imports_is_compiled(inside):
     assert said["code"] == 0
     assert said["loaded"] > 1000
     assert len(said["uncompiled"]) < 0.01 * said["loaded"], said["uncompiled"]
+
+
+def test_dvc_runs_without_git_and_is_compiled(inside):
+    script = "cd /tmp && dvc init --no-scm --quiet && dvc stage add --quiet --name a --outs b 'echo x > b' && dvc repro"
+    assert "Running stage 'a'" in inside("sh", "-c", script)
+    assert inside("sh", "-c", "command -v git || true") == ""
+    program = (
+        "import dvc.repo, dulwich.client as d, os; print(*map(os.path.exists, (dvc.repo.__cached__, d.__cached__)))"
+    )
+    assert inside("python", "-c", program).split() == ["True", "True"]
 
 
 def test_labels_say_what_it_is_and_where_it_comes_from(settings, clone, git, expected):

@@ -1,5 +1,6 @@
 """The stand-ins of this folder as modules, GitHub's own engine, and a GitHub of this machine."""
 
+import dataclasses
 import functools
 import os
 import shutil
@@ -8,8 +9,11 @@ import sys
 import tempfile
 import uuid
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
+from moto.server import ThreadedMotoServer
 
 # Tests are imported by path, so the modules beside them need a place on the path of their own.
 sys.path.insert(0, str(Path(__file__).parent))
@@ -107,6 +111,93 @@ def rehearsed(hosted, clone, docker, base_image, tmp_path_factory):
         github.called = lambda: [line.split("\0")[:-1] for line in log.read_text().splitlines()]
         yield github
         forget(docker, name, github.git("for-each-ref", "--format=%(objectname)").split())
+
+
+@dataclasses.dataclass(frozen=True)
+class Store:
+    """A bucket on an S3 server of this machine, as containers and this machine reach it."""
+
+    url: str
+    bucket: Any
+    secrets: dict
+
+    def digests(self):
+        """The md5 of everything that DVC has put there."""
+        keys = (item.key.partition("/files/md5/")[2].replace("/", "") for item in self.bucket.objects.all())
+        return {key for key in keys if key}
+
+
+@pytest.fixture(scope="module")
+def gateway(docker):
+    """This machine's address as containers see it."""
+    template = "{{(index .IPAM.Config 0).Gateway}}"
+    return docker("network", "inspect", "bridge", "--format", template).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def store(gateway):
+    """A local S3 server with one bucket, which keeps what it is given until the module's tests have ended."""
+    keys = {"MINIO_ACCESS_KEY_ID": f"id-{uuid.uuid4().hex}", "MINIO_SECRET_ACCESS_KEY": f"key-{uuid.uuid4().hex}"}
+    server = ThreadedMotoServer(ip_address=gateway, port=0, verbose=False)
+    server.start()
+    url = f"http://{gateway}:{server.get_host_and_port()[1]}"
+    login = {"aws_access_key_id": keys["MINIO_ACCESS_KEY_ID"]}
+    login |= {"aws_secret_access_key": keys["MINIO_SECRET_ACCESS_KEY"], "region_name": "us-east-1"}
+    bucket = boto3.resource("s3", endpoint_url=url, **login).create_bucket(Bucket=f"pets-{uuid.uuid4().hex}")
+    yield Store(url, bucket, keys)
+    server.stop()
+
+
+S3 = """[core]
+    analytics = false
+    remote = minio
+['remote "minio"']
+    url = s3://BUCKET/dvc
+"""
+
+
+@pytest.fixture(scope="module")
+def project(committed, snapshot, store):
+    """project(folder, **more) is this repository with the digits trained for one epoch and its data kept on S3."""
+
+    def make(folder, replaced=None):
+        config = (snapshot / "examples/digits/config.yaml").read_text()
+        assert config.count("num_epochs: 30") == 1
+        files = {
+            "examples/digits/config.yaml": config.replace("num_epochs: 30", "num_epochs: 1"),
+            ".dvc/config": S3.replace("BUCKET", store.bucket.name),
+        }
+        return committed(folder, files | (replaced or {}))
+
+    return make
+
+
+@pytest.fixture
+def pulled(store, tmp_path):
+    """pulled(remote, branch) is a new clone into which DVC has pulled everything, and what `dvc status` says there."""
+    programs = Path(sys.executable).parent
+    own = {"AWS_ACCESS_KEY_ID": store.secrets["MINIO_ACCESS_KEY_ID"], "AWS_ENDPOINT_URL_S3": store.url}
+    own |= {
+        "AWS_SECRET_ACCESS_KEY": store.secrets["MINIO_SECRET_ACCESS_KEY"],
+        "PATH": f"{programs}:{os.environ['PATH']}",
+    }
+    own |= {"DVC_SITE_CACHE_DIR": str(tmp_path / "site"), "HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1"}
+    (tmp_path / ".gitconfig").write_text("[safe]\n\tdirectory = *\n")
+
+    def dvc(folder, *arguments):
+        command = ["dvc", *arguments]
+        done = subprocess.run(command, cwd=folder, env=os.environ | own, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def pull(remote, branch):
+        folder = tmp_path / f"clone-{uuid.uuid4().hex}"
+        command = ["git", "clone", "--quiet", f"--branch={branch}", remote, folder]
+        subprocess.run(command, check=True, env=os.environ | own)
+        dvc(folder, "pull", "--quiet", "examples/digits/dvc.yaml")
+        return folder, dvc(folder, "status", "examples/digits/dvc.yaml")
+
+    return pull
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ OWN_MACHINE = (
 # Whatever a job may do beyond reading stands here; a change to it is a change to this list.
 MAY_WRITE = {
     ("training.yaml", "save"): {"contents", "pull-requests"},
+    ("experiments.yaml", "save"): {"contents"},
     ("image.yaml", "publish"): {"packages"},
     ("image.yaml", "attest"): {"id-token", "attestations"},
 }

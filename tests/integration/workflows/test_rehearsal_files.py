@@ -105,8 +105,11 @@ def starts(trees, event, ref):
         ("push", "refs/heads/feature", {"pre-commit.yaml"}),
         ("push", "refs/tags/v1.2.3", {"image.yaml", "pre-commit.yaml"}),
         ("push", "refs/tags/other", {"pre-commit.yaml"}),
+        ("push", "refs/tags/run-example", {"experiments.yaml", "pre-commit.yaml"}),
+        ("push", "refs/tags/run-examples-7", {"experiments.yaml", "pre-commit.yaml"}),
+        ("push", "refs/heads/run-example-1", {"pre-commit.yaml"}),
         ("pull_request", "refs/heads/main", {"ci.yaml", "pre-commit.yaml"}),
-        ("workflow_dispatch", "refs/heads/main", {"ci.yaml", "image.yaml", TRAINING}),
+        ("workflow_dispatch", "refs/heads/main", {"ci.yaml", "experiments.yaml", "image.yaml", TRAINING}),
         ("workflow_call", "refs/heads/main", {TRAINING}),
         *((event, "refs/heads/main", set()) for event in ("pull_request_target", "workflow_run", "issue_comment")),
     ],
@@ -175,6 +178,26 @@ def test_results_are_saved_for_trusted_events_that_ask_for_it(event, asked, save
 def test_two_trainings_of_one_run_wait_for_each_other_and_others_do_not(engine, trees):
     groups = [evaluated(engine, trees, None, "concurrency", run_name=name) for name in ("a", "a", "b")]
     assert groups[0] == groups[1] != groups[2]
+    assert groups[0]["cancel-in-progress"] is False
+
+
+@pytest.mark.parametrize(
+    ("result", "artifact", "saves"),
+    [("success", "7", True), ("failure", "7", True), ("cancelled", "7", True), ("failure", "", False)],
+)
+def test_what_the_pipelines_left_is_committed_even_if_one_of_them_failed(result, artifact, saves, engine, trees):
+    needs = {"run": {"result": result, "outputs": {"artifact_id": artifact}}}
+    job = trees["experiments.yaml"]["jobs"]["save"]
+    assert engine.ask("evaluate", tree=job["if"], contexts={"needs": needs}, status="failure") is saves
+
+
+def test_tags_do_not_wait_for_each_other_since_github_would_drop_all_but_one(engine, trees):
+    tree = trees["experiments.yaml"]["concurrency"]
+    groups = [
+        engine.ask("evaluate", tree=tree, contexts={"github": {"ref": f"refs/tags/{name}"}, "inputs": {}})
+        for name in ("run-example-1", "run-example-2", "run-example-1")
+    ]
+    assert groups[0] == groups[2] != groups[1]
     assert groups[0]["cancel-in-progress"] is False
 
 

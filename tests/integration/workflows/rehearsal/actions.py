@@ -21,14 +21,17 @@ def _git(job, *arguments):
         raise runner.FailedError(f"git {arguments}: {log.read_text()}")
 
 
-def checkout(job, *, lfs="false", persist_credentials="true"):
+def checkout(job, *, lfs="false", persist_credentials="true", fetch_depth="1"):
     """A real clone of the commit; the token stays in .git/config unless told otherwise, as with the real one."""
     github = job.contexts["github"]
     _git(job, "init", "--quiet")
     _git(job, "remote", "add", "origin", f"{github['server_url']}/{github['repository']}")
     if lfs == "true":
         _git(job, "lfs", "install", "--local")
-    _git(job, "fetch", "--quiet", "--no-tags", "--depth=1", "origin", github["sha"])
+    if fetch_depth == "0":
+        _git(job, "fetch", "--quiet", "--tags", "origin", "+refs/heads/*:refs/remotes/origin/*")
+    depth = [] if fetch_depth == "0" else [f"--depth={fetch_depth}"]
+    _git(job, "fetch", "--quiet", "--no-tags", *depth, "origin", github["sha"])
     branch = ["-B", github["ref_name"]] if github["ref_type"] == "branch" else ["--detach"]
     _git(job, "checkout", "--quiet", "--force", *branch, "FETCH_HEAD")
     if persist_credentials == "true":

@@ -57,6 +57,7 @@ class Github:
     folder: Path
     api: Any
     secrets: dict = field(default_factory=dict)
+    vars: dict = field(default_factory=dict)
     machine: dict = field(default_factory=dict)  # what a step needs here beyond what GitHub gives
     # Run numbers name containers, of which one daemon may serve several rehearsals at once.
     last_run: int = field(default_factory=lambda: uuid.uuid4().int % 10**10)
@@ -116,7 +117,7 @@ class Github:
         github |= {"repository": self.repository, "repository_owner": owner, "api_url": self.api.url}
         github |= {"server_url": "https://github.com", "workflow_ref": f"{self.repository}/{path}@{ref}"}
         github |= {"run_id": str(self.last_run), "run_attempt": "1", "workflow": tree.get("name", path)}
-        return {"github": github, "vars": {}, "secrets": self.secrets | {"GITHUB_TOKEN": self.api.token}}
+        return {"github": github, "vars": self.vars, "secrets": self.secrets | {"GITHUB_TOKEN": self.api.token}}
 
     def _job(self, run, tree, job_id, job, contexts):
         if unknown := job.keys() - RUNNABLE:
