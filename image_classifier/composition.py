@@ -66,6 +66,11 @@ def latest(layers: Sequence[Layer], name: str) -> Any:
     return next((layer.values[name] for layer in reversed(layers) if layer.values.get(name) is not None), None)
 
 
+def deciding(layers: Sequence[Layer]) -> dict[str, Layer]:
+    """Each setting's last layer, which decides its value."""
+    return {name: layer for layer in layers for name in layer.values}
+
+
 def recipe_origin(model: str) -> str:
     """How a model's recipe is called as the origin of a setting."""
     return f"recipe {recipe_name(model)}.yaml"

@@ -209,6 +209,11 @@ def _hint(field: dataclasses.Field[Any], value: Any) -> str:
     return suggestion(str(value), choices) or (models if field.name == "model" else str(field.metadata["help"]))
 
 
+def spelled(value: Any) -> str:
+    """A setting's value as YAML would have it: `true`, `null`, 0.001, 1e-05."""
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """`did you mean …?` for the nearest known name, or nothing."""
     close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from image_classifier.config import spelled
 from image_classifier.evaluation import ranking
 from image_classifier.evaluation.intervals import Interval
 from image_classifier.evaluation.markdown import escaped, percent, table
@@ -37,11 +38,6 @@ class Told:
     failed: Sequence[Failed]
 
 
-def shown(value: Any) -> str:
-    """A value as YAML would have it: `true`, `null`, 0.001, 1e-05."""
-    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def headline(told: Told) -> str:
     """How many runs there are, and the best setting, without markup."""
     count = f"{len(told.scored)} of {len(told.scored) + len(told.failed)} runs are finished."
@@ -52,7 +48,7 @@ def headline(told: Told) -> str:
 
 
 def _best(group: Group, told: Told) -> str:
-    what = ", ".join(f"{name} {shown(value)}" for name, value in group.values.items()) or "the one setting there is"
+    what = ", ".join(f"{name} {spelled(value)}" for name, value in group.values.items()) or "the one setting there is"
     first = group.runs[0]
     if len(group.runs) > 1 and group.validation:
         seeds = " and ".join(ranking.repeated(told.axes))
@@ -87,7 +83,7 @@ def _groups(told: Told) -> str:
     head = [*map(escaped, names), "runs", "validation", "95 % interval", "test", "95 % interval"]
     rows = []
     for group in ranking.groups(told.scored, told.axes):
-        values = [escaped(shown(group.values[name])) for name in names]
+        values = [escaped(spelled(group.values[name])) for name in names]
         means = [_cells(mean.value, mean.interval) if mean else _NO_CELLS for mean in (group.validation, group.test)]
         rows.append([*values, str(len(group.runs)), *means[0], *means[1]])
     return table(head, rows, ["---"] * len(names) + [_TO_THE_RIGHT] * 5)
@@ -97,7 +93,7 @@ def _runs(told: Told) -> str:
     head = ["run", *map(escaped, told.axes), "validation", "95 % interval", "test", "95 % interval"]
     rows = []
     for run in ranking.ranked(told.scored):
-        values = [escaped(shown(run.values[name])) for name in told.axes]
+        values = [escaped(spelled(run.values[name])) for name in told.axes]
         splits = (run.metrics["val"], run.metrics)
         shares = [_cells(each["accuracy"], each["accuracy_ci95"]) if each else _NO_CELLS for each in splits]
         rows.append([escaped(run.name), *values, *shares[0], *shares[1]])

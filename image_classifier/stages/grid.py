@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from image_classifier import files
-from image_classifier.composition import Layer
-from image_classifier.config import Config
+from image_classifier.composition import Layer, deciding
+from image_classifier.config import Config, spelled
 from image_classifier.errors import UserError
-from image_classifier.evaluation.sweep_summary import shown
 from image_classifier.stages import settings
 
 MOST_CHILDREN = 1000
@@ -35,7 +34,7 @@ class Child:
 
 def axes(layers: Sequence[Layer]) -> dict[str, list[Any]]:
     """The settings that are lists, with their values; a later layer's single value takes an earlier list's place."""
-    last = {name: layer for layer in layers for name in layer.values}
+    last = deciding(layers)
     found = {name: layer.values[name] for name, layer in last.items() if isinstance(layer.values[name], list)}
     if not found:
         raise UserError("no setting has a list of values", "write at least one, as `learning_rate: [0.1, 0.01]`")
@@ -106,7 +105,7 @@ def children(layers: Sequence[Layer], grid: Axes, experiments_folder: Path) -> l
 
 def _chosen(layers: Sequence[Layer], chosen: Mapping[str, Any]) -> Iterator[Layer]:
     """The layers with one value in the place of each list; a list that a later layer has replaced is left out."""
-    last = {name: layer for layer in layers for name in layer.values}
+    last = deciding(layers)
     for layer in layers:
         values = {name: value for name, value in layer.values.items() if not isinstance(value, list)}
         own = {name: value for name, value in chosen.items() if last[name] is layer and value is not None}
@@ -114,12 +113,14 @@ def _chosen(layers: Sequence[Layer], chosen: Mapping[str, Any]) -> Iterator[Laye
 
 
 def _told(child: Child) -> str:
-    return ", ".join(f"{name} {shown(value)}" for name, value in child.values.items())
+    return ", ".join(f"{name} {spelled(value)}" for name, value in child.values.items())
 
 
 def child_name(values: Mapping[str, Any]) -> str:
     """A run's name that tells its values: the model's as it is, each other one behind its setting's name."""
-    told = "--".join(shown(value) if name == "model" else f"{name}-{shown(value)}" for name, value in values.items())
+    told = "--".join(
+        spelled(value) if name == "model" else f"{name}-{spelled(value)}" for name, value in values.items()
+    )
     plain = re.sub(r"[^A-Za-z0-9._-]", "_", told)
     if plain == told and len(plain) <= _LONGEST_NAME:
         return plain

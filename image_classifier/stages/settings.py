@@ -34,7 +34,7 @@ def layers(arguments: argparse.Namespace, *, lists: bool = False) -> list[Layer]
 
 def _without_lists(given: Sequence[Layer]) -> Iterator[Layer]:
     """The layers without the lists that a later layer replaces; one that stays is for a sweep."""
-    last = {name: layer for layer in given for name in layer.values}
+    last = composition.deciding(given)
     for layer in given:
         lists = [name for name, value in layer.values.items() if isinstance(value, list)]
         for name in lists:

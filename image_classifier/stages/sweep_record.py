@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from image_classifier import files, runs
+from image_classifier.config import spelled
 from image_classifier.errors import UserError
 from image_classifier.evaluation import ranking, sweep_summary
 from image_classifier.evaluation.ranking import Scored
@@ -107,7 +108,7 @@ def tracked(sweep: Sweep, tags: Mapping[str, str]) -> Entry:
     """The sweep as a tracking server is told of it: the entry that its runs are shown under."""
     record = sweep.record
     # As tags and not as params: a grid that has grown changes them, and params cannot be changed.
-    tried = {name: ", ".join(map(sweep_summary.shown, values)) for name, values in sweep.told.axes.items()}
+    tried = {name: ", ".join(map(spelled, values)) for name, values in sweep.told.axes.items()}
     written = [sweep.folder / name for name in (RECORD, *WRITTEN)]
     return Entry(
         experiment=sweep.name,
@@ -184,7 +185,7 @@ def _csv(sweep: Sweep) -> str:
     why = {each["name"]: each["what"] for each in sweep.record["failures"]}
     for child in sweep.record["children"]:
         row = {"run": child["name"], "status": child["status"], "seconds": child["seconds"]}
-        row |= {name: sweep_summary.shown(value) for name, value in child["settings"].items()}
+        row |= {name: spelled(value) for name, value in child["settings"].items()}
         writer.writerow({**row, "error": why.get(child["name"]), **_figures(child["metrics"])})
     return stream.getvalue()
 

@@ -115,17 +115,15 @@ def send(run: "Run", where: Where, parent: str | None = None) -> bool:
     from image_classifier.tracking import entries  # noqa: PLC0415
 
     noted = _noted(run, **({"parent": parent} if parent else {}))
+    known = noted.record["tracking"].get("runs", {})
 
-    def mirror() -> bool:
-        with _alone(where):
-            server, entry = Server(where), entries.of_run(noted)
-            held = server.held(entry)
-            known = noted.record["tracking"].get("runs", {})
-            _noted(noted, runs={**known, where.shown: held.info.run_id})  # before run.json itself is sent
-            server.send(entry, held)
-            return True
+    def mirror() -> str:
+        # The id is noted before run.json itself is sent.
+        return _mirrored(
+            entries.of_run(noted), where, lambda run_id: _noted(noted, runs={**known, where.shown: run_id})
+        )
 
-    return bool(_guarded(run.name, where, mirror))
+    return _guarded(run.name, where, mirror) is not None
 
 
 def _noted(run: "Run", **more: Any) -> "Run":
@@ -143,15 +141,17 @@ def _noted(run: "Run", **more: Any) -> "Run":
 
 def send_entry(entry: "Entry", where: Where) -> str | None:
     """Send what the server does not have of an entry; its id there, None if it could not be sent."""
+    return _guarded(f"{entry.experiment}/{entry.name}", where, lambda: _mirrored(entry, where, lambda _: None))
 
-    def mirror() -> str:
-        with _alone(where):
-            server = Server(where)
-            held = server.held(entry)
-            server.send(entry, held)
-            return str(held.info.run_id)
 
-    return _guarded(f"{entry.experiment}/{entry.name}", where, mirror)
+def _mirrored(entry: "Entry", where: Where, begun: Callable[[str], object]) -> str:
+    """The entry's id on the server, after all that the server lacked was sent; `begun` gets it before that."""
+    with _alone(where):
+        server = Server(where)
+        held = server.held(entry)
+        begun(str(held.info.run_id))
+        server.send(entry, held)
+        return str(held.info.run_id)
 
 
 def _guarded(name: str, where: Where, act: Callable[[], Given]) -> Given | None:

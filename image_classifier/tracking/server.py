@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from image_classifier import files
+from image_classifier.config import spelled
 from image_classifier.errors import UserError
 from image_classifier.tracking import address
 from image_classifier.tracking.address import Where
@@ -110,7 +111,7 @@ class Server:
     def _send_values(self, entry: "Entry", held: "Held") -> None:
         from mlflow.entities import Param, RunTag  # noqa: PLC0415
 
-        params = [Param(name, _text(value)) for name, value in entry.params.items() if name not in held.data.params]
+        params = [Param(name, spelled(value)) for name, value in entry.params.items() if name not in held.data.params]
         tags = [RunTag(name, value) for name, value in entry.tags.items() if held.data.tags.get(name) != value]
         metrics = self._metrics(entry, held)
         for start in range(0, max(1, len(metrics)), _MOST_AT_ONCE):
@@ -156,11 +157,6 @@ class Server:
 def _milliseconds(when: str | None) -> int | None:
     """A time of run.json as MLflow counts it."""
     return None if when is None else int(datetime.fromisoformat(when).timestamp() * 1000)
-
-
-def _text(value: Any) -> str:
-    """A setting as its YAML file has it."""
-    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 
 def _local(uri: str, root: Path) -> "ArtifactRepository":
