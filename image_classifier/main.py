@@ -21,8 +21,9 @@ def trainer(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(program: str, argv: list[str]) -> int:
-    # OpenMP's threads otherwise spin while they wait, and one busy neighbour makes a step several times longer.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # OpenMP's threads spin some microseconds for the next piece of work, then sleep: by default they spin for
+    # milliseconds, which a busy neighbour makes a step pay for. Without effect where OMP_WAIT_POLICY is set.
+    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter())
     logging.basicConfig(handlers=[handler])

@@ -104,13 +104,27 @@ class Muon(Optimizer):
         alike: dict[tuple[int, ...], list[tuple[Tensor, Tensor]]] = {}
         for value, gradient, average in zip(self.parameters, gradients, self.memory["momentum"], strict=True):
             average.mul_(self.momentum).add_(gradient)
-            direction = gradient.add(average, alpha=self.momentum).flatten(1)
+            direction = _matrix(gradient.add(average, alpha=self.momentum))
             alike.setdefault(tuple(direction.shape), []).append((value, direction))
         for pairs in alike.values():
             for (value, _), direction in zip(pairs, orthogonal(torch.stack([d for _, d in pairs])), strict=True):
+                kept: Tensor | float = 1 - rate * self.weight_decay
                 if value.ndim == 4:  # a normalisation follows: only the direction of the filters matters
-                    value.mul_(len(value) ** 0.5 / value.norm().clamp_min(1e-7))
-                value.mul_(1 - rate * self.weight_decay).add_(direction.reshape(value.shape), alpha=-rate)
+                    kept = kept * len(value) ** 0.5 / value.norm().clamp_min(1e-7)
+                value.mul_(kept).add_(_shaped(direction, value), alpha=-rate)
+
+
+def _matrix(values: Tensor) -> Tensor:
+    """A row for each output; a filter's numbers as they lie in memory (channels_last): their order means nothing."""
+    return values.permute(0, 2, 3, 1).flatten(1) if values.ndim == 4 else values.flatten(1)
+
+
+def _shaped(matrix: Tensor, like: Tensor) -> Tensor:
+    """What `_matrix` took apart."""
+    if like.ndim != 4:
+        return matrix.reshape(like.shape)
+    outputs, channels, height, width = like.shape
+    return matrix.reshape(outputs, height, width, channels).permute(0, 3, 1, 2)
 
 
 # The quintic of Newton and Schulz with Jordan's coefficients: steep at zero, and near one it stays near one.
@@ -118,13 +132,21 @@ _A, _B, _C = 3.4445, -4.7750, 2.0315
 
 
 def orthogonal(matrices: Tensor, iterations: int = 3) -> Tensor:
-    """The matrices (count, rows, columns) with their singular values brought towards one."""
+    """The matrices (count, rows, columns) with their singular values brought towards one.
+
+    Each iteration multiplies from the left with a polynomial of X Xᵀ. All of these commute, so they are multiplied
+    among themselves, small and square, and X is touched twice in all.
+    """
     tall = matrices.shape[1] > matrices.shape[2]
     current: Tensor = matrices.mT if tall else matrices
     current = current / (current.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    gram = current @ current.mT
+    product = torch.eye(gram.shape[1], dtype=gram.dtype, device=gram.device).expand_as(gram)
     for _ in range(iterations):
-        gram = current @ current.mT
-        current = _A * current + (_B * gram + _C * gram @ gram) @ current
+        polynomial = torch.baddbmm(gram, gram, gram, beta=_B, alpha=_C)
+        polynomial.diagonal(dim1=1, dim2=2).add_(_A)
+        product, gram = polynomial @ product, polynomial @ gram @ polynomial
+    current = product @ current
     return current.mT if tall else current
 
 

@@ -4,6 +4,7 @@ import argparse
 import csv
 import io
 import json
+import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,7 @@ from image_classifier.errors import UserError
 from image_classifier.model import inference
 from image_classifier.runs import Run
 
-_AT_ONCE = 1024  # images in a piece; two pieces are in memory
+_PIECE_BYTES = 1 << 28  # of pixels; with a GPU two pieces are in memory
 _FORMS = (".csv", ".jsonl")
 
 Rows = Sequence[npt.NDArray[np.float32]]
@@ -87,8 +88,12 @@ def _rows_of(path: Path, columns: Sequence[Column]) -> Encoded:
 
 
 def read_ahead(images: Sequence[ImageFile], shape: tuple[int, int, int]) -> Iterator[npt.NDArray[np.uint8]]:
-    """The images' pixels in pieces; the next piece is read while the caller works on this one."""
-    pieces = [images[start : start + _AT_ONCE] for start in range(0, len(images), _AT_ONCE)]
+    """The images' pixels in pieces; while a GPU works on one, the next is read."""
+    at_once = max(1, _PIECE_BYTES // math.prod(shape))
+    pieces = [images[start : start + at_once] for start in range(0, len(images), at_once)]
+    if not runtime.has_gpu():  # reading needs the cores that the network would use
+        yield from (read_images(piece, shape) for piece in pieces)
+        return
     with ThreadPoolExecutor(1) as reader:
         coming = reader.submit(read_images, pieces[0], shape)
         for following in pieces[1:]:

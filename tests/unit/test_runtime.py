@@ -53,6 +53,20 @@ def test_activation_makes_torch_deterministic_without_loading_its_compiler():
     assert done.stdout.split() == ["True", "1", "False"]
 
 
+def test_memory_that_was_freed_is_used_again_without_page_faults():
+    code = (
+        "import resource, torch; from image_classifier import runtime\n"
+        "runtime.keep_freed_memory(); runtime.keep_freed_memory()\n"
+        "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "torch.ones(50_000_000); before = faults(); torch.ones(50_000_000); print(faults() - before)\n"
+        "print(any(line.startswith('VmFlags') and ' hg' in line for line in open('/proc/self/smaps')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    faults, advised = done.stdout.split()
+    assert int(faults) < 100  # 48,829 pages of 4 KB
+    assert advised == "True"
+
+
 def test_the_versions_that_compute_are_named():
     assert set(runtime.versions()) == {"torch", "torchvision", "numpy", "pillow", "scikit-learn"}
     assert runtime.versions()["torch"] == torch.__version__.split("+")[0] or "+" in runtime.versions()["torch"]

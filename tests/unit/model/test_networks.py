@@ -1,5 +1,6 @@
 """Every network by name: shapes, counts, and initialisation by the seed alone."""
 
+import numpy as np
 import pytest
 import torch
 import torchvision
@@ -91,3 +92,22 @@ def test_a_frozen_backbone_leaves_only_the_head_to_learn():
     freeze_backbone(model)
     learning = [name for name, value in model.named_parameters() if value.requires_grad]
     assert learning == ["body.fc.weight", "body.fc.bias"]
+
+
+@pytest.mark.parametrize(("channels", "directions"), [(3, 8), (1, 4)])
+def test_sprint_sees_the_directions_in_which_patches_vary_most_with_variance_one_and_both_signs(channels, directions):
+    network = build(Config(model="sprint", width=16), 4, (12, 12, channels))
+    generator = torch.Generator().manual_seed(0)
+    images = torch.nn.functional.avg_pool2d(torch.randn(400, channels, 16, 16, generator=generator), 5, 1) * 40
+    network.adapt(images)
+    with torch.no_grad():
+        seen = network.stem(images).permute(1, 0, 2, 3).flatten(1).double().numpy()
+    assert len(seen) == 2 * directions
+    np.testing.assert_allclose(seen[directions:], -seen[:directions], atol=1e-4)
+    np.testing.assert_allclose(seen[:directions] @ seen[:directions].T / seen.shape[1], np.eye(directions), atol=0.01)
+    patches = np.lib.stride_tricks.sliding_window_view(images.numpy(), (2, 2), axis=(2, 3))
+    rows = patches.transpose(0, 2, 3, 1, 4, 5).reshape(-1, 4 * channels).astype(np.float64)
+    largest = np.linalg.svd(rows, full_matrices=False)[2][:directions]
+    filters = network.stem.weight[:directions].flatten(1).double().numpy()
+    cosines = np.abs((filters / np.linalg.norm(filters, axis=1, keepdims=True) * largest).sum(axis=1))
+    np.testing.assert_allclose(cosines, 1, atol=1e-3)

@@ -54,6 +54,31 @@ def test_orthogonal_keeps_the_singular_vectors():
     assert off.abs().max() < 1e-9
 
 
+@pytest.mark.parametrize("shape", [(2, 8, 20), (1, 20, 8)])
+def test_orthogonal_is_the_iteration_of_newton_and_schulz_written_out(shape):
+    matrices = torch.randn(shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    expected = []
+    for matrix in matrices:
+        x = matrix / matrix.norm()
+        for _ in range(3):
+            x = 3.4445 * x - 4.7750 * x @ x.T @ x + 2.0315 * x @ x.T @ x @ x.T @ x
+        expected.append(x)
+    torch.testing.assert_close(orthogonal(matrices), torch.stack(expected), rtol=1e-6, atol=1e-6)
+
+
+def test_muon_steps_alike_whatever_the_layout_of_the_filters():
+    weights, gradients = torch.randn(2, 6, 5, 3, 3, generator=torch.Generator().manual_seed(0))
+    ends = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        weight = torch.nn.Parameter(weights.clone().contiguous(memory_format=layout))
+        weight.grad = gradients.clone().contiguous(memory_format=layout)
+        Muon([weight], 0.1, 0.5, 0.01).step(1.0)
+        assert weight.is_contiguous(memory_format=layout)
+        ends.append(weight.detach())
+    assert not torch.equal(ends[0], weights)
+    torch.testing.assert_close(ends[0], ends[1].contiguous(), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw", "muon"])
 @pytest.mark.parametrize("model", ["cnn", "net", "sprint", "resnet18"])
 def test_every_parameter_is_in_one_group_of_one_optimizer(optimizer, model):

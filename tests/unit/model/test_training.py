@@ -81,7 +81,8 @@ def test_the_reported_training_figures_count_each_example_once():
     total = correct = 0.0
     with torch.no_grad():
         for images, labels in one.train.epoch(0):
-            logits = one.model(images)
+            with one.runtime.autocast():
+                logits = one.model(images).float()
             total += functional.cross_entropy(logits, labels, reduction="sum").item()
             correct += (logits.argmax(1) == labels).sum().item()
     assert report.loss == pytest.approx(total / 50, rel=1e-4)
