@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import ipaddress
 import os
 import shutil
 import subprocess
@@ -129,9 +130,10 @@ class Store:
 
 @pytest.fixture(scope="module")
 def gateway(docker):
-    """This machine's address as containers see it."""
-    template = "{{(index .IPAM.Config 0).Gateway}}"
-    return docker("network", "inspect", "bridge", "--format", template).stdout.strip()
+    """This machine's address as containers see it; a daemon that has just made its bridge does not name it yet."""
+    template = "{{range .IPAM.Config}}{{.Gateway}} {{.Subnet}}{{end}}"
+    *named, subnet = docker("network", "inspect", "bridge", "--format", template).stdout.split()
+    return named[0] if named else str(ipaddress.ip_network(subnet)[1])
 
 
 @pytest.fixture(scope="module")
