@@ -40,7 +40,7 @@ ui: preflight $(PROD) ## Look at the runs in MLflow, at http://127.0.0.1:5000; P
 	    --backend-store-uri "sqlite:///$(EXPERIMENTS)/mlflow.db" --artifacts-destination "$(EXPERIMENTS)/mlartifacts"
 
 test: lint ## Set up for development, then every linter and every test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest
 
 lint: preflight $(DEV) ## Read the code without running it
 	PATH="$(CURDIR)/$(BIN):$$PATH" SKIP=no-commit-to-main,dvc-status $(BIN)/pre-commit run --all-files --show-diff-on-failure

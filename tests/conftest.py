@@ -19,20 +19,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items):
-    """A test under tests/unit is `unit`, one under tests/integration is `integration`; some stay in one process."""
+    """A test under tests/unit is `unit`, one under tests/integration is `integration`."""
     for item in items:
         item.add_marker(item.path.relative_to(ROOT / "tests").parts[0])
-        item.add_marker(pytest.mark.xdist_group(together(item)))
-
-
-def together(item):
-    """What a test shares with others that is costly to make, or that there is one of; else its file."""
-    kind, *folders, name = item.path.relative_to(ROOT / "tests").parts
-    if {"docker", "workflows"} & set(folders) or "docker" in item.fixturenames:
-        return "docker"
-    return folders[0] if kind == "integration" and folders else "/".join([kind, *folders, name])
 
 
 @pytest.fixture(scope="session")

@@ -91,7 +91,7 @@ def test_a_changed_lock_is_installed_again_and_an_unchanged_one_is_not(demo, clo
 
 def test_test_ends_with_pytest_after_the_linters(demo, clone):
     planned = make(clone, "-n", "test").stdout.splitlines()
-    assert "-m pytest --numprocesses 2 " in planned[-1]
+    assert planned[-1].endswith("-m pytest")
     first = [next(index for index, line in enumerate(planned) if tool in line) for tool in ("pre-commit run", "mypy")]
     assert first == sorted(first)
     assert any("requirements-dev.sh" in line for line in planned[: first[0]])
