@@ -61,8 +61,8 @@ def measure(way: str, arguments: argparse.Namespace) -> list[float]:
     """The median step of one process that runs in that way, by the clock and of the processor."""
     command = [sys.executable, __file__, "--steps", str(arguments.steps), "--batch_size", str(arguments.batch_size)]
     command += ["--image_size", str(arguments.image_size)]
-    set_ones = ("MALLOC_", "GLIBC_TUNABLES", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
-    own = {name: value for name, value in os.environ.items() if not name.startswith(set_ones)} | WAYS[way]
+    varied = ("MALLOC_", "GLIBC_TUNABLES", "OMP_WAIT_POLICY", "GOMP_SPINCOUNT")
+    own = {name: value for name, value in os.environ.items() if not name.startswith(varied)} | WAYS[way]
     done = subprocess.run([*command, "--child", way], env=own, check=True, capture_output=True, text=True)
     return [statistics.median(times) for times in zip(*json.loads(done.stdout), strict=True)]
 

@@ -6,6 +6,7 @@ The arithmetic is torch's, in its functional form: torch.optim's classes import 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import cast
 
 import torch
@@ -104,27 +105,20 @@ class Muon(Optimizer):
         alike: dict[tuple[int, ...], list[tuple[Tensor, Tensor]]] = {}
         for value, gradient, average in zip(self.parameters, gradients, self.memory["momentum"], strict=True):
             average.mul_(self.momentum).add_(gradient)
-            direction = _matrix(gradient.add(average, alpha=self.momentum))
+            direction = _as_stored(gradient.add(average, alpha=self.momentum)).flatten(1)
             alike.setdefault(tuple(direction.shape), []).append((value, direction))
         for pairs in alike.values():
             for (value, _), direction in zip(pairs, orthogonal(torch.stack([d for _, d in pairs])), strict=True):
                 kept: Tensor | float = 1 - rate * self.weight_decay
                 if value.ndim == 4:  # a normalisation follows: only the direction of the filters matters
                     kept = kept * len(value) ** 0.5 / value.norm().clamp_min(1e-7)
-                value.mul_(kept).add_(_shaped(direction, value), alpha=-rate)
+                stored = _as_stored(value)
+                stored.mul_(kept).add_(direction.reshape(stored.shape), alpha=-rate)
 
 
-def _matrix(values: Tensor) -> Tensor:
-    """A row for each output; a filter's numbers as they lie in memory (channels_last): their order means nothing."""
-    return values.permute(0, 2, 3, 1).flatten(1) if values.ndim == 4 else values.flatten(1)
-
-
-def _shaped(matrix: Tensor, like: Tensor) -> Tensor:
-    """What `_matrix` took apart."""
-    if like.ndim != 4:
-        return matrix.reshape(like.shape)
-    outputs, channels, height, width = like.shape
-    return matrix.reshape(outputs, height, width, channels).permute(0, 3, 1, 2)
+def _as_stored(values: Tensor) -> Tensor:
+    """A view of a filter bank as channels_last lies in memory: flattened without a copy; the order means nothing."""
+    return values.permute(0, 2, 3, 1) if values.ndim == 4 else values
 
 
 # The quintic of Newton and Schulz with Jordan's coefficients: steep at zero, and near one it stays near one.
@@ -141,12 +135,13 @@ def orthogonal(matrices: Tensor, iterations: int = 3) -> Tensor:
     current: Tensor = matrices.mT if tall else matrices
     current = current / (current.norm(dim=(1, 2), keepdim=True) + 1e-7)
     gram = current @ current.mT
-    product = torch.eye(gram.shape[1], dtype=gram.dtype, device=gram.device).expand_as(gram)
-    for _ in range(iterations):
-        polynomial = torch.baddbmm(gram, gram, gram, beta=_B, alpha=_C)
-        polynomial.diagonal(dim1=1, dim2=2).add_(_A)
-        product, gram = polynomial @ product, polynomial @ gram @ polynomial
-    current = product @ current
+    polynomials: list[Tensor] = []
+    for iteration in range(iterations):
+        if iteration:
+            gram = polynomials[-1] @ gram @ polynomials[-1]
+        polynomials.append(torch.baddbmm(gram, gram, gram, beta=_B, alpha=_C))
+        polynomials[-1].diagonal(dim1=1, dim2=2).add_(_A)
+    current = reduce(lambda product, polynomial: polynomial @ product, polynomials) @ current
     return current.mT if tall else current
 
 

@@ -7,7 +7,6 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ from image_classifier import files, runs, runtime
 from image_classifier.config import Config
 from image_classifier.data.batches import Batches
 from image_classifier.data.examples import ImageFile, Pixels, shown
+from image_classifier.data.prefetching import prefetched
 from image_classifier.data.reading import image_files, read_images
 from image_classifier.data.sources import table
 from image_classifier.data.store import Split
@@ -91,16 +91,8 @@ def read_ahead(images: Sequence[ImageFile], shape: tuple[int, int, int]) -> Iter
     """The images' pixels in pieces; while a GPU works on one, the next is read."""
     at_once = max(1, _PIECE_BYTES // math.prod(shape))
     pieces = [images[start : start + at_once] for start in range(0, len(images), at_once)]
-    if not runtime.has_gpu():  # reading needs the cores that the network would use
-        yield from (read_images(piece, shape) for piece in pieces)
-        return
-    with ThreadPoolExecutor(1) as reader:
-        coming = reader.submit(read_images, pieces[0], shape)
-        for following in pieces[1:]:
-            pixels = coming.result()
-            coming = reader.submit(read_images, following, shape)
-            yield pixels
-        yield coming.result()
+    threads = 1 if runtime.has_gpu() else 0  # on a CPU, reading needs the cores that the network would use
+    return prefetched(lambda piece: read_images(piece, shape), pieces, threads)
 
 
 def _csv(paths: Sequence[str], shares: npt.NDArray[np.float32], classes: Sequence[str]) -> str:
