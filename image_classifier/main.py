@@ -31,7 +31,8 @@ def _run(program: str, argv: list[str]) -> int:
     try:
         with signals.raised():
             arguments = commands.parse(program, argv)
-            stage = import_module(f"image_classifier.stages.{arguments.stage}")
+            with signals.postponed():
+                stage = import_module(f"image_classifier.stages.{arguments.stage}")
             return int(stage.run(arguments))
     except UserError as error:
         _print_error(error)

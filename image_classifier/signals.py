@@ -68,3 +68,15 @@ def deferred() -> Iterator[Request]:
 
     with _handled_by(note):
         yield request
+
+
+@contextlib.contextmanager
+def postponed() -> Iterator[None]:
+    """Within, a stop request waits for the end: raised while modules are imported, it can be lost or break one of them.
+
+    The import system's weak references swallow what is raised in their callbacks, and some extensions die half initialised.
+    """
+    with deferred() as request:
+        yield
+    if request.number is not None:
+        signal.raise_signal(request.number)

@@ -7,7 +7,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from image_classifier import randomness
+from image_classifier import randomness, signals
 from image_classifier.config import BUILDERS, Config
 from image_classifier.errors import UserError
 
@@ -25,7 +25,8 @@ def build(config: Config, num_classes: int, shape: tuple[int, int, int]) -> nn.M
     """The configured network for images of `shape` (height, width, channels), initialised by the seed alone."""
     name = str(config.model)
     module, attribute = BUILDERS[name].split(":")
-    builder = getattr(importlib.import_module(module), attribute)
+    with signals.postponed():
+        builder = getattr(importlib.import_module(module), attribute)
     options: dict[str, object] = {}
     if config.width is not None:
         options["width"] = config.width

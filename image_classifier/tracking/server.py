@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from image_classifier import files
+from image_classifier import files, signals
 from image_classifier.config import spelled
 from image_classifier.errors import UserError
 from image_classifier.tracking import address
@@ -57,7 +57,8 @@ class Server:
 
     def __init__(self, where: Where) -> None:
         _set_environment()
-        from mlflow.tracking import MlflowClient  # noqa: PLC0415
+        with signals.postponed():
+            from mlflow.tracking import MlflowClient  # noqa: PLC0415
 
         for name in ("mlflow", "alembic"):
             logging.getLogger(name).setLevel(logging.ERROR)
