@@ -41,7 +41,7 @@ def with_prepare(paths: list[str]) -> None:
     files = [ImageFile(path, os.path.getsize(path)) for path in paths]  # noqa: PTH202
     with Image.open(paths[0]) as image, tempfile.TemporaryDirectory() as folder:
         shape = (image.height, image.width, 3)
-        if not write_files(Path(folder), {"train": files}, shape, 0, quiet=True):
+        if not write_files(Path(folder), {"train": files}, shape, native=True, quiet=True):
             raise SystemExit("the images must all have one size")
 
 

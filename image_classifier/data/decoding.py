@@ -1,7 +1,8 @@
 """Many image files into rows of a stored array, and the worker process that does it.
 
 A worker reads one JSON line per chunk of files on stdin and answers with one on stdout. It ends when stdin
-does, so that a parent killed at any moment leaves none behind.
+does, so that a parent killed at any moment leaves none behind. numpy, which takes longer to import than all the rest
+of it, stays with the parent.
 """
 
 import json
@@ -9,23 +10,23 @@ import sys
 import warnings
 from typing import Any, TypedDict
 
-import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from image_classifier.data.pixels import FORMATS, MAX_PIXELS, fitted, pixels_of, read_rgb
+from image_classifier.data.pixels import FORMATS, MAX_PIXELS, fitted, read_rgb
 
-NATIVE = 0
 # Small images are pasted below one another and copied out together: 20 µs an image less than one by one.
 _SHEET_PIXELS = 1 << 18
 
 
 class Chunk(TypedDict):
-    """Files for neighbouring rows of one array."""
+    """Files for neighbouring rows of one array of images with three channels."""
 
     array: str
-    row: int
+    start: int  # the byte where the first row begins
+    height: int
+    width: int
     paths: list[str]
-    size: int  # NATIVE: every image must already have the array's height and width
+    native: bool  # every image must already have this height and width
 
 
 class Reply(TypedDict):
@@ -38,29 +39,28 @@ class Reply(TypedDict):
 
 def decode(chunk: Chunk) -> Reply:
     """Fill the chunk's rows; a file that cannot be used is reported, never raised."""
-    rows = np.lib.format.open_memmap(chunk["array"], mode="r+")
-    height, width = rows.shape[1:3]
+    height, width = chunk["height"], chunk["width"]
     at_once = min(len(chunk["paths"]), max(1, _SHEET_PIXELS // (height * width)))
     reply: Reply = {"count": len(chunk["paths"]), "failures": [], "mismatch": None}
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), open(chunk["array"], "r+b") as array:  # noqa: PTH123 (a str came)
         # Pillow warns of damaged metadata; whether the pixels are whole is what counts here.
         warnings.simplefilter("ignore")
-        for start in range(0, len(chunk["paths"]), at_once):
-            sheet = Image.new("RGB", (width, height * at_once))
-            paths = chunk["paths"][start : start + at_once]
+        array.seek(chunk["start"])
+        for first in range(0, len(chunk["paths"]), at_once):
+            paths = chunk["paths"][first : first + at_once]
+            sheet = Image.new("RGB", (width, height * len(paths)))
             for position, path in enumerate(paths):
                 try:
                     image = read_rgb(path)
                 except Exception as error:  # noqa: BLE001 (a decoder fed with arbitrary bytes may raise anything)
                     reply["failures"].append((path, _reason(error)))
                     continue
-                if chunk["size"] != NATIVE:
-                    image = fitted(image, chunk["size"])
+                if not chunk["native"]:
+                    image = fitted(image, width)
                 elif image.size != (width, height):
                     return reply | {"mismatch": path}
                 sheet.paste(image, (0, height * position))
-            first = chunk["row"] + start
-            rows[first : first + len(paths)] = pixels_of(sheet).reshape(at_once, height, width, 3)[: len(paths)]
+            array.write(sheet.tobytes())
     return reply
 
 

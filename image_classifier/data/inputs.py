@@ -11,9 +11,9 @@ from PIL import Image
 from tqdm import tqdm
 
 from image_classifier import files
-from image_classifier.data.decoding import NATIVE, Chunk
+from image_classifier.data.decoding import Chunk
 from image_classifier.data.examples import Examples, ImageFile, Pixels, shown
-from image_classifier.data.pixels import fitted, pixels_of, read_rgb
+from image_classifier.data.pixels import fitted, read_rgb
 from image_classifier.data.store import array_name
 from image_classifier.data.tables import Column, Table, encoded
 from image_classifier.data.workers import replies
@@ -43,12 +43,12 @@ def write_inputs(folder: Path, examples: dict[str, Examples], image_size: int | 
         )
     images = {name: cast("Sequence[ImageFile]", split.images) for name, split in examples.items()}
     if image_size is None and (native := _first_size(images)):
-        if write_files(folder, images, native, NATIVE, quiet=quiet):
+        if write_files(folder, images, native, native=True, quiet=quiet):
             return native
         for name in images:
             files.remove(folder / array_name(name, "inputs"))
     size = image_size or FALLBACK_SIZE
-    write_files(folder, images, (size, size, 3), size, quiet=quiet)
+    write_files(folder, images, (size, size, 3), native=False, quiet=quiet)
     return (size, size, 3)
 
 
@@ -74,7 +74,7 @@ def _write_pixels(folder: Path, images: dict[str, Pixels], image_size: int | Non
         else:
             for row, image in enumerate(pixels):
                 picture = Image.fromarray(image.squeeze(-1) if channels == 1 else image)
-                array[row] = pixels_of(fitted(picture, height))
+                array[row] = np.asarray(fitted(picture, height)).reshape(height, width, channels)
     return (height, width, channels)
 
 
@@ -93,17 +93,22 @@ def write_files(
     folder: Path,
     images: dict[str, Sequence[ImageFile]],
     shape: Shape,
-    size: int,
     *,
+    native: bool,
     quiet: bool,
     hint: str = _NO_STRAYS,
 ) -> bool:
-    """Decode all files into new arrays; False as soon as one is not of the native size that was expected."""
-    chunks = []
+    """Decode all files into new arrays; False as soon as one that should be `native` is of another size."""
+    chunks: list[Chunk] = []
     for name, split in images.items():
-        path = folder / array_name(name, "inputs")
-        new_array(path, (len(split), *shape), np.uint8)
-        chunks += list(_chunks(str(path), split, size))
+        array = new_array(folder / array_name(name, "inputs"), (len(split), *shape), np.uint8)
+        chunks += (
+            {
+                "array": str(array.filename), "start": array.offset + first * array[0].nbytes,
+                "height": shape[0], "width": shape[1], "paths": [file.path for file in part], "native": native,
+            }
+            for first, part in _parts(split)
+        )  # fmt: skip
     total_bytes = sum(file.bytes for split in images.values() for file in split)
     total = sum(map(len, images.values()))
     failures: list[tuple[str, str]] = []
@@ -118,15 +123,15 @@ def write_files(
     return True
 
 
-def _chunks(array: str, images: Sequence[ImageFile], size: int) -> Iterator[Chunk]:
+def _parts(images: Sequence[ImageFile]) -> Iterator[tuple[int, Sequence[ImageFile]]]:
     """Pieces small enough that a worker whose parent has gone ends soon, and that the last one is not waited for."""
     start, pending = 0, 0
     for position, file in enumerate(images):
         if position > start and (position - start == _CHUNK_FILES or pending + file.bytes > _CHUNK_BYTES):
-            yield {"array": array, "row": start, "paths": [f.path for f in images[start:position]], "size": size}
+            yield start, images[start:position]
             start, pending = position, 0
         pending += file.bytes
-    yield {"array": array, "row": start, "paths": [f.path for f in images[start:]], "size": size}
+    yield start, images[start:]
 
 
 def _unusable(failures: list[tuple[str, str]], total: int, hint: str) -> UserError:

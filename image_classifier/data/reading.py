@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from image_classifier import files
-from image_classifier.data.decoding import NATIVE
 from image_classifier.data.examples import ImageFile, Pixels, shown
 from image_classifier.data.inputs import Shape, write_files
 from image_classifier.data.sources.folder import ignored
@@ -52,9 +51,9 @@ def _below(folder: Path) -> Iterator[str]:
 def read_images(images: Sequence[ImageFile], shape: Shape) -> Pixels:
     """The files' pixels (N, H, W, C); all that cannot be read are named in one error."""
     height, width, channels = shape
-    size = height if height == width else NATIVE
     with files.scratch_folder() as folder:
-        if not write_files(folder, {"asked": images}, (height, width, 3), size, quiet=True, hint=_LEAVE_OUT):
+        native = height != width
+        if not write_files(folder, {"asked": images}, (height, width, 3), native=native, quiet=True, hint=_LEAVE_OUT):
             raise UserError(f"the model takes images of {height}×{width} pixels only", "resize them first")
         pixels: Pixels = np.load(folder / array_name("asked", "inputs"))
     if channels == len(_LUMA):

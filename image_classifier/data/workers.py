@@ -17,7 +17,7 @@ from image_classifier.data.decoding import Chunk, Reply, decode
 from image_classifier.data.examples import shown
 from image_classifier.errors import UserError
 
-# Below this a second process costs more than it saves (it takes 0.2 s to start).
+# Below this a second process costs more than it saves (it takes 0.1 s to start).
 SMALL_BYTES = 4_000_000
 
 Worker = subprocess.Popen[str]

@@ -1,6 +1,7 @@
 """Tests of the decoding processes: same result as without them, and a report when one dies."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -25,10 +26,9 @@ def chunks(tmp_path, picture):
     truth = [picture(tmp_path / "images" / f"{number}.jpg") for number in range(3)]
     array = new_array(tmp_path / "x.npy", (3, 8, 8, 3), np.uint8)
     paths = [str(tmp_path / "images" / f"{number}.jpg") for number in range(3)]
-    return [{"array": str(tmp_path / "x.npy"), "row": row, "paths": [paths[row]], "size": 0} for row in range(3)], (
-        np.stack(truth),
-        array,
-    )
+    about = {"array": str(tmp_path / "x.npy"), "height": 8, "width": 8, "native": True}
+    questions = [about | {"start": array.offset + row * 192, "paths": [paths[row]]} for row in range(3)]
+    return questions, (np.stack(truth), array)
 
 
 def test_processes_write_what_pillow_reads(chunks, processes):
@@ -70,3 +70,8 @@ def test_leaving_early_ends_the_processes(chunks, processes):
     assert len(set(children.read_text().split()) - before) == 2
     answers.close()
     assert set(children.read_text().split()) <= before
+
+
+def test_a_process_starts_without_numpy():
+    code = "import sys, image_classifier.data.decoding; sys.exit('numpy' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
