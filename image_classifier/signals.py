@@ -72,9 +72,9 @@ def deferred() -> Iterator[Request]:
 
 @contextlib.contextmanager
 def postponed() -> Iterator[None]:
-    """Within, a stop request waits for the end: raised while modules are imported, it can be lost or break one of them.
+    """Within, a stop request waits for the end: raised while modules are imported, it can be lost or break one.
 
-    The import system's weak references swallow what is raised in their callbacks, and some extensions die half initialised.
+    The import system swallows what is raised in its weak references' callbacks, and some extensions die half made.
     """
     with deferred() as request:
         yield

@@ -25,6 +25,16 @@ def pytest_collection_modifyitems(items):
         item.add_marker(item.path.relative_to(ROOT / "tests").parts[0])
 
 
+def pytest_terminal_summary(terminalreporter):
+    """What tests measured, with `record_property`: figures of this machine, which no test asserts."""
+    reports = [report for report in terminalreporter.getreports("passed") if report.user_properties]
+    if reports:
+        terminalreporter.section("measured")
+    for report in reports:
+        figures = ", ".join(f"{name} {value}" for name, value in report.user_properties)
+        terminalreporter.line(f"{report.nodeid}: {figures}")
+
+
 @pytest.fixture(scope="session")
 def repository():
     """The folder of the repository that the tests belong to."""

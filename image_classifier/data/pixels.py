@@ -30,7 +30,7 @@ def read_rgb(path: str) -> Image.Image:
         content = stream.read()
     size = plain_size(content)
     if size and size[0] * size[1] <= MAX_PIXELS:
-        # What Pillow's file object would come to, in half the time of a small file. What this refuses, that one explains.
+        # What Pillow's file object would come to, in less time. What the decoder refuses, the long way explains.
         with suppress(ValueError):
             return Image.frombytes("RGB", size, content, "jpeg", "RGB", "")
     image = _opened(io.BytesIO(content))

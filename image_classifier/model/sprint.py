@@ -15,6 +15,7 @@ _PATCH = 2
 _DIRECTIONS = 8  # of 12 that patches in colour have; the other four hold 0.02 % of the variance of CIFAR-10
 _WHITENING_FLOOR = 5e-4  # added to the patches' variances, so that flat directions are not blown up
 _NORM_MOMENTUM = 0.4  # a short training needs statistics of its last steps
+_NORM_FLOOR = 1e-3  # added to a channel's variance: of flat images nothing but rounding is left, which 1e-5 blows up
 
 
 class Sprint(nn.Module):
@@ -74,6 +75,6 @@ def _identity(inputs: int, outputs: int) -> nn.Conv2d:
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:
-    norm = nn.BatchNorm2d(channels, momentum=_NORM_MOMENTUM)
+    norm = nn.BatchNorm2d(channels, eps=_NORM_FLOOR, momentum=_NORM_MOMENTUM)
     norm.weight.requires_grad_(False)
     return norm
