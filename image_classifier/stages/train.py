@@ -20,7 +20,7 @@ from image_classifier.model import building, checkpoint
 from image_classifier.model.training import Fitting, Training
 from image_classifier.model.training import Progress as Done
 from image_classifier.runs import Run
-from image_classifier.stages import evaluate, examples, planning, settings
+from image_classifier.stages import examples, figures, planning, settings
 from image_classifier.stages.planning import Plan
 from image_classifier.stages.progress import Progress
 from image_classifier.tracking import Mirror, Where, entries
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         tracking.settle(arguments.tracking_uri, arguments.experiments_folder), entries.tags(arguments.tag),
     )  # fmt: skip
     done, sent = train(request)
-    print(evaluate.summary(done))
+    print(figures.summary(done))
     if not sent:
         raise NotSentError(
             f"{done.name} is complete, but was not sent (above)", f"image_classifier track {done.folder} sends it"
@@ -192,8 +192,8 @@ def _results(
     files.write_bytes(begun.path(begun.model_file), training.content(plan.card))
     record = {**begun.record, "best_epoch": training.best_epoch}
     trained = Run(begun.folder, record)
-    evaluate.write_predictions(trained, evaluate.predict(plan.model, plan.store, plan.config, plan.place))
-    evaluate.write_figures(trained)
+    figures.write_predictions(trained, figures.predict(plan.model, plan.store, plan.config, plan.place))
+    figures.write_figures(trained)
     timing = {
         **begun.record["timing"],
         "finished": provenance.now(),

@@ -11,7 +11,7 @@ import yaml
 from sklearn.metrics import accuracy_score
 
 from image_classifier.composition import file_layer, flag_layer
-from image_classifier.stages import evaluate, planning, train
+from image_classifier.stages import figures, planning, train
 
 SEVEN = (
     "logistic_regression", "naive_bayes", "knn", "random_forest", "linear_svm", "gradient_boosting", "adaboost",
@@ -53,11 +53,11 @@ def wine(make_project):
 def test_the_seven_classifiers_are_nested_runs_with_their_validation(wine):
     children = tracked(wine)
     assert sorted(children) == sorted(SEVEN)
-    for name, figures in children.items():
+    for name, sent in children.items():
         folder = wine.folder / f"examples/wine/artifacts/wine/{name}--split_seed-0"
         metrics = json.loads((folder / "metrics.json").read_text())
-        assert figures["validation_accuracy"] == metrics["val"]["accuracy"]
-        assert figures["accuracy"] == metrics["accuracy"]
+        assert sent["validation_accuracy"] == metrics["val"]["accuracy"]
+        assert sent["accuracy"] == metrics["accuracy"]
         assert (folder / "model.skops").is_file()
 
 
@@ -95,7 +95,7 @@ def test_logistic_regression_is_right_on_95_of_100_wines_over_twenty_splits(repo
         fitted, _ = train._training(plan, tmp_path)
         for _ in fitted.fit():
             pass
-        found = evaluate.predict(plan.model, plan.store, plan.config, plan.place)
+        found = figures.predict(plan.model, plan.store, plan.config, plan.place)
         shares.append(accuracy_score(found["test_labels"], found["test_probabilities"].argmax(1)))
     assert statistics.fmean(shares) >= 0.95
     assert len(set(shares)) > 1, "the splits differ"
