@@ -23,15 +23,15 @@ from torch.nn import functional
 
 from image_classifier import Config, runtime
 from image_classifier.composition import compose
+from image_classifier.main import WAITING
 from image_classifier.model.building import build
 
-SPIN = {"GOMP_SPINCOUNT": "20000"}
 WAYS = {
-    "plain": SPIN,
-    "MALLOC_*": SPIN
+    "plain": WAITING,
+    "MALLOC_*": WAITING
     | {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "100000000000", "MALLOC_TOP_PAD_": "268435456"},
-    "hugetlb": SPIN | {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"},
-    "ours": SPIN,
+    "hugetlb": WAITING | {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"},
+    "ours": WAITING,
     "ours, sleeping": {"OMP_WAIT_POLICY": "PASSIVE"},
     "ours, spinning": {},
 }

@@ -9,6 +9,10 @@ from importlib import import_module
 from image_classifier import commands, signals
 from image_classifier.errors import UserError
 
+# OpenMP's threads spin some microseconds for the next piece of work, then sleep: by default they spin for
+# milliseconds, which a busy neighbour makes a step pay for. Without effect where OMP_WAIT_POLICY is set.
+WAITING = {"GOMP_SPINCOUNT": "20000"}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code of `image_classifier`."""
@@ -21,9 +25,8 @@ def trainer(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(program: str, argv: list[str]) -> int:
-    # OpenMP's threads spin some microseconds for the next piece of work, then sleep: by default they spin for
-    # milliseconds, which a busy neighbour makes a step pay for. Without effect where OMP_WAIT_POLICY is set.
-    os.environ.setdefault("GOMP_SPINCOUNT", "20000")
+    for name, value in WAITING.items():
+        os.environ.setdefault(name, value)
     handler = logging.StreamHandler()
     handler.setFormatter(_Formatter())
     logging.basicConfig(handlers=[handler])
