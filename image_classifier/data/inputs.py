@@ -104,7 +104,7 @@ def write_files(
         array = new_array(folder / array_name(name, "inputs"), (len(split), *shape), np.uint8)
         chunks += (
             {
-                "array": str(array.filename), "start": array.offset + first * array[0].nbytes,
+                "array": str(array.filename), "start": array.offset + first * array.strides[0],
                 "height": shape[0], "width": shape[1], "paths": [file.path for file in part], "native": native,
             }
             for first, part in _parts(split)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from PIL import Image, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 
-from image_classifier.data.jpeg import plain_size
+from image_classifier.data import jpeg
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 # A quarter of a gigabyte as RGB: where Pillow starts to warn of a decompression bomb.
@@ -28,12 +28,12 @@ def read_rgb(path: str) -> Image.Image:
         if os.fstat(stream.fileno()).st_size > MAX_BYTES:
             raise RefusedError(f"the file is larger than the limit of {MAX_BYTES} bytes")
         content = stream.read()
-    size = plain_size(content)
+    size = jpeg.plain_size(content)
     if size and size[0] * size[1] <= MAX_PIXELS:
         # What Pillow's file object would come to, in less time. What the decoder refuses, the long way explains.
         with suppress(ValueError):
             return Image.frombytes("RGB", size, content, "jpeg", "RGB", "")
-    image = _opened(io.BytesIO(content))
+    image = _opened(content)
     if image.width * image.height > MAX_PIXELS:
         raise RefusedError(f"{image.width} x {image.height} pixels are more than the limit of {MAX_PIXELS}")
     image.load()
@@ -43,12 +43,13 @@ def read_rgb(path: str) -> Image.Image:
     return image
 
 
-def _opened(content: io.BytesIO) -> Image.Image:
+def _opened(content: bytes) -> Image.Image:
     """The image with its header read, its pixels not yet."""
-    if content.getvalue().startswith(b"\xff\xd8\xff"):
+    stream = io.BytesIO(content)
+    if content.startswith(jpeg.START):
         # What Image.open would come to, without asking seven plugins: a tenth of the time of a small file.
-        return JpegImageFile(content)
-    return Image.open(content, formats=FORMATS)
+        return JpegImageFile(stream)
+    return Image.open(stream, formats=FORMATS)
 
 
 def _eight_bit_rgb(image: Image.Image) -> Image.Image:
