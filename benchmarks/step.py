@@ -21,8 +21,7 @@ import time
 import torch
 from torch.nn import functional
 
-from image_classifier import Config, runtime
-from image_classifier.composition import compose
+from image_classifier import compose, runtime
 from image_classifier.main import WAITING
 from image_classifier.model.building import build
 
@@ -39,11 +38,11 @@ WAYS = {
 
 def steps(count: int, batch_size: int, side: int, *, keep: bool) -> list[tuple[float, float]]:
     """Each step's seconds by the clock and of the processor, after the first two, which fill the allocator."""
-    place = runtime.resolve(Config(device="cpu"))
+    place = runtime.resolve("cpu", "auto", "auto")
     torch.set_num_threads(place.num_threads)
     if keep:
         runtime.keep_freed_memory()
-    model = build(compose([], "sprint").config, 10, (32, 32, 3)).train()
+    model = build(compose(model="sprint"), 10, (32, 32, 3)).train()
     images = torch.rand(batch_size, 3, side, side).contiguous(memory_format=torch.channels_last)
     labels = torch.arange(batch_size) % 10
     seconds = []
@@ -81,7 +80,7 @@ def main() -> None:
         print(json.dumps(steps(arguments.steps, arguments.batch_size, arguments.image_size, keep=keep)))
         return
     rounds = [{way: measure(way, arguments) for way in WAYS} for _ in range(arguments.repeats)]
-    place = runtime.resolve(Config(device="cpu"))
+    place = runtime.resolve("cpu", "auto", "auto")
     print(f"{platform.machine()} {place}, torch {torch.__version__}, glibc {platform.libc_ver()[1]}")
     print(f"sprint, batches of {arguments.batch_size}, {arguments.image_size} pixels,", end=" ")
     print(f"n = {arguments.repeats} processes of {arguments.steps} steps")

@@ -20,11 +20,11 @@ import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from image_classifier import Config, runs, train
+from image_classifier import Config, compose, runs, train
 from image_classifier.tracking import mirroring
 
-SMALL = Config(model="naive_bayes")
-NETWORK = Config(model="cnn", num_epochs=6)
+SMALL = compose(model="naive_bayes")
+NETWORK = compose(model="cnn", num_epochs=6)
 FIRST = """
 import importlib, sys, time
 from pathlib import Path

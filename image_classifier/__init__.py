@@ -3,17 +3,17 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from image_classifier.api import load_run, train
-    from image_classifier.config import Config
+    from image_classifier.api import compose, load_run, train
     from image_classifier.errors import UserError
+    from image_classifier.settings.config import Config
 
-__all__ = ["Config", "UserError", "load_run", "train"]
+__all__ = ["Config", "UserError", "compose", "load_run", "train"]
 
 
 def __getattr__(name: str) -> Any:
     """Import on first use: the package itself must not load torch."""
     if name == "Config":
-        from image_classifier.config import Config  # noqa: PLC0415
+        from image_classifier.settings.config import Config  # noqa: PLC0415
 
         return Config
     if name == "UserError":

@@ -1,13 +1,21 @@
-"""What `from image_classifier import …` gives: train from Python, and open what was trained."""
+"""What `from image_classifier import …` gives: train from Python, compose settings, and open what was trained."""
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from image_classifier import composition, runs, tracking
-from image_classifier.config import Config
+from image_classifier import files, runs, tracking
 from image_classifier.runs import Run
-from image_classifier.stages import settings
-from image_classifier.stages import train as stage
+from image_classifier.settings import layers
+from image_classifier.settings.config import Config
+from image_classifier.settings.layers import Layer, config_layer, file_layer
+from image_classifier.training import train as training
+
+
+def compose(*config_files: str | Path, **settings: Any) -> Config:
+    """The complete settings of a model: its recipe, then YAML files, then what is given by name; later wins."""
+    given = [*(file_layer(Path(path)) for path in config_files), layers.code_layer(settings)]
+    return layers.compose(given).config
 
 
 def train(
@@ -21,18 +29,25 @@ def train(
     resume: bool = False,
     tracking_uri: str | None = None,
     tags: Mapping[str, str] | None = None,
+    **settings: Any,
 ) -> Run:
-    """The finished run; what `config` leaves unset comes from the model's recipe.
+    """The finished run with these settings: `train(model="cnn", num_epochs=5, …)`; the others are the recipe's.
 
-    A run that could not be sent to the tracking server is complete all the same; a warning says so.
+    A `Config` gives all of them, and settings by name change it. A run that could not be sent to the tracking server
+    is complete all the same; a warning says so.
     """
-    data = composition.Layer("dataset_folder", {"dataset_folder": str(dataset_folder)})
-    request = stage.Request(
-        experiment_name, run_name, [data, composition.code_layer(config or Config())], Path(experiments_folder),
-        Path(cache_folder) if cache_folder else settings.default_cache(), resume,
-        tracking.settle(tracking_uri, Path(experiments_folder)), dict(tags or {}),
-    )  # fmt: skip
-    return stage.train(request)[0]
+    given = [] if config is None else [config_layer(config, layers.CODE)]
+    request = training.Request(
+        experiment_name=experiment_name,
+        run_name=run_name,
+        layers=[*given, Layer(layers.CODE, {"dataset_folder": str(dataset_folder)}), layers.code_layer(settings)],
+        experiments_folder=Path(experiments_folder),
+        cache_folder=Path(cache_folder) if cache_folder else files.user_cache(),
+        resume=resume,
+        tracking=tracking.settle(tracking_uri, Path(experiments_folder)),
+        tags=dict(tags or {}),
+    )
+    return training.train(request)[0]
 
 
 def load_run(run: str | Path, experiments_folder: str | Path = "experiments") -> Run:

@@ -1,4 +1,7 @@
-"""The one error a user is meant to read, and foreign errors inside it."""
+"""The one error a user is meant to read, what its hint may suggest, and foreign errors inside it."""
+
+import difflib
+from collections.abc import Iterable
 
 
 class UserError(Exception):
@@ -28,3 +31,9 @@ class NotSentError(UserError):
 def one_line(error: Exception, longest: int | None = None) -> str:
     """A foreign error's text on one line, cut after `longest` characters; its type's name if it says nothing."""
     return " ".join(str(error).split())[:longest] or type(error).__name__
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """`did you mean …?` for the nearest known name, or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    return f"did you mean {close[0]}?" if close else ""

@@ -154,6 +154,17 @@ def make_read_only(path: Path) -> None:
     path.chmod(0o444)
 
 
+def user_cache() -> Path:
+    """The user's cache folder for this program."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    try:
+        return Path(base).expanduser() / "image_classifier"
+    except RuntimeError as error:  # a user without a home, as in a container
+        raise UserError(
+            "there is no home folder to keep prepared stores in", "give --cache_folder, or set HOME"
+        ) from error
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and its parents if they are not there."""
     with disk_errors(folder):

@@ -1,12 +1,11 @@
-"""The command line: commands to stages, logging configured once, errors to text and exit codes."""
+"""The two programs: a command line to its command, logging configured once, errors to text and exit codes."""
 
 import logging
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
 
-from image_classifier import commands, signals
+from image_classifier import cli, signals
 from image_classifier.errors import UserError
 
 # OpenMP's threads spin some microseconds for the next piece of work, then sleep: by default they spin for
@@ -33,10 +32,7 @@ def _run(program: str, argv: list[str]) -> int:
     logging.getLogger("image_classifier").setLevel(logging.INFO)
     try:
         with signals.raised():
-            arguments = commands.parse(program, argv)
-            with signals.postponed():
-                stage = import_module(f"image_classifier.stages.{arguments.stage}")
-            return int(stage.run(arguments))
+            return cli.run(cli.parse(program, argv))
     except UserError as error:
         _print_error(error)
         return error.exit_code

@@ -1,7 +1,6 @@
 """The run folder: its name, its files, its life from the first line of `run.json` to the last digest."""
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +11,16 @@ import torch
 from torch import nn
 
 from image_classifier import files, results
-from image_classifier.config import CLASSICAL, Config, suggestion
 from image_classifier.data.tables import Column, columns_from
-from image_classifier.errors import UserError
+from image_classifier.errors import UserError, suggestion
 from image_classifier.model import artifact, building, pretrained
+from image_classifier.settings.config import Config
+from image_classifier.settings.families import family
+from image_classifier.settings.layers import Kind, Origin
+from image_classifier.settings.names import RUN_NAME
 
 logger = logging.getLogger(__name__)
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 RECORD = "run.json"
 FINISHED = "finished"
 UNFINISHED = "unfinished"
@@ -51,12 +52,17 @@ class Run:
     def config(self) -> Config:
         """The settings it was trained with."""
         try:
-            return Config(**self.record["config"])
+            return Config(**{name: value for name, value in self.record["config"].items() if value is not None})
         except TypeError as error:
             raise UserError(
                 f"{self.name} was trained by another version: {error}",
                 "use the version in its run.json, or train again",
             ) from error
+
+    @property
+    def origins(self) -> Mapping[str, Origin]:
+        """Where each setting came from."""
+        return {name: Origin(Kind(each["kind"]), each["name"]) for name, each in self.record["origins"].items()}
 
     @property
     def card(self) -> Mapping[str, Any]:
@@ -86,7 +92,7 @@ class Run:
     @property
     def model_file(self) -> str:
         """The name of the file with its model."""
-        return "model.skops" if self.config.model in CLASSICAL else "model.pth"
+        return family(self.config.model).model_file
 
     def model(self, device: torch.device | str = "cpu") -> nn.Module:
         """The trained model in evaluation mode."""
@@ -128,7 +134,7 @@ _RESERVED = ("mlflow.db", "mlartifacts")  # what tracking keeps beside the exper
 
 def check_name(name: str, flag: str) -> None:
     """Refuse a name that is no plain folder name everywhere."""
-    if not _NAME.fullmatch(name):
+    if not RUN_NAME.fullmatch(name):
         raise UserError(
             f"{flag} {name!r} is not a valid name",
             "use 1 to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit",

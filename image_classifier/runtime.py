@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from image_classifier.config import Config
 from image_classifier.errors import UserError
+from image_classifier.settings.config import Config
 
 logger = logging.getLogger(__name__)
 
@@ -49,19 +49,22 @@ class Runtime:
         return torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.precision == "bf16")
 
 
-def resolve(config: Config) -> Runtime:
-    """The device, precision and thread count that `auto` stands for on this machine."""
-    device = config.device
+def of(config: Config) -> Runtime:
+    """The runtime that these settings come to on this machine."""
+    return resolve(config.device, config.precision, config.num_threads)
+
+
+def resolve(device: str, precision: str, num_threads: str) -> Runtime:
+    """The device, precision and thread count that these settings come to on this machine, where they are `auto`."""
     if device == "cuda" and not has_gpu():
         raise UserError(
             "device cuda was asked for, but torch sees no GPU", "use --device cpu, or install a driver (R580 or later)"
         )
     if device == "auto":
         device = "cuda" if has_gpu() else "cpu"
-    precision = config.precision
     if precision == "auto":
         precision = "bf16" if computes_bf16(device) else "fp32"
-    threads = available_cpus() if config.num_threads == "auto" else int(config.num_threads)
+    threads = available_cpus() if num_threads == "auto" else int(num_threads)
     return Runtime(device, precision, threads, capability(device))
 
 

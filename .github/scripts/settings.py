@@ -37,14 +37,15 @@ def check(given: Mapping[str, str]) -> dict[str, str]:
     """The settings that are not empty, each known and within its bounds."""
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     # The package's settings need nothing but the standard library.
-    from image_classifier import config, errors  # noqa: PLC0415
+    from image_classifier import errors  # noqa: PLC0415
+    from image_classifier.settings import config  # noqa: PLC0415
 
     wanted = {name: value for name, value in given.items() if value}
     for name, value in wanted.items():
         field = config.FIELDS.get(name)
         if field is None:
             raise RefusedError(
-                f"{name} is not a setting", config.suggestion(name, config.FIELDS) or "docs/settings.md lists all"
+                f"{name} is not a setting", errors.suggestion(name, config.FIELDS) or "docs/settings.md lists all"
             )
         kind = config.kind(field)
         pattern = _NUMBER.get(kind)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from image_classifier import files
-from image_classifier.config import BUILT_IN_DATA, BUILT_IN_TABLES
 from image_classifier.data.examples import Examples, Source
 from image_classifier.data.sources import builtin, cifar, table
 from image_classifier.data.sources.folder import folder_of_images
@@ -20,6 +19,7 @@ from image_classifier.data.store import FORMAT, Store, holds_a_table, is_store, 
 from image_classifier.data.tables import Column, as_json
 from image_classifier.data.writing import write_store
 from image_classifier.errors import UserError
+from image_classifier.settings.names import BUILT_IN_DATA, BUILT_IN_TABLES, DEFAULT_DATASET
 
 TEST_FRACTION = 0.15
 _STALE_SECONDS = 3600
@@ -104,7 +104,7 @@ def _recognised(dataset_folder: str, folder: Path, target: str | None, drop: tup
         return builtin.digits()
     if folder.is_file() and folder.suffix.lower() in table.SUFFIXES:
         return table.table_file(folder, target, drop)
-    if not folder.exists() and folder != Path(cifar.DEFAULT_FOLDER):
+    if not folder.exists() and folder != Path(DEFAULT_DATASET):
         raise _not_found(dataset_folder, folder)
     if folder.exists() and not folder.is_dir():
         raise UserError(

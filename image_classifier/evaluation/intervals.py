@@ -53,24 +53,9 @@ def mean(values: Sequence[float]) -> Interval | None:
 
 def t95(degrees: int) -> float:
     """The 97.5 % point of Student's t distribution."""
-    low, high = 0.0, 13.0  # 12.7 at one degree of freedom is the largest
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _t_inside(middle, degrees) < 0.95 else (low, middle)
-    return high
+    from scipy import special  # noqa: PLC0415  (a tenth of a second, which most commands need not pay)
 
-
-def _t_inside(t: float, degrees: int) -> float:
-    """The share of Student's t distribution between -t and t (Abramowitz and Stegun 1964, 26.7.3 and 26.7.4)."""
-    angle = math.atan(t / math.sqrt(degrees))
-    odd = degrees % 2
-    term = math.cos(angle) if odd else 1.0
-    total = 0.0
-    for power in range(2 + odd, degrees + 1, 2):
-        total += term
-        term *= math.cos(angle) ** 2 * (power - 1) / power
-    share = math.sin(angle) * total
-    return 2 / math.pi * (angle + share) if odd else share
+    return float(special.stdtrit(degrees, 0.975))
 
 
 def _edge(n01: int, n10: int, n: int, inside: float, outside: float) -> float:

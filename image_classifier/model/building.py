@@ -2,14 +2,16 @@
 
 import copy
 import importlib
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from image_classifier import randomness, signals
-from image_classifier.config import BUILDERS, Config
 from image_classifier.errors import UserError
+from image_classifier.settings.config import Config
+from image_classifier.settings.families import family
 
 
 @runtime_checkable
@@ -23,26 +25,27 @@ class Adaptive(Protocol):
 
 def build(config: Config, num_classes: int, shape: tuple[int, int, int]) -> nn.Module:
     """The configured network for images of `shape` (height, width, channels), initialised by the seed alone."""
-    name = str(config.model)
-    module, attribute = BUILDERS[name].split(":")
-    with signals.postponed():
-        builder = getattr(importlib.import_module(module), attribute)
-    options: dict[str, object] = {}
-    if config.width is not None:
-        options["width"] = config.width
-    if module.endswith((".published", ".classical")):
-        options["name"] = name
-    if module.endswith(".classical"):
-        estimator: nn.Module = builder(num_classes, shape, seed=config.seed, **options)
-        return estimator
+    about = family(config.model)
+    builder = imported(about.builder)
+    options = {name: getattr(config, name) for name in about.arguments}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(randomness.key(config.seed, "initialisation"))
         model: nn.Module = builder(num_classes, shape, **options)
-    _try(model.eval(), shape, f"{name} cannot take images of {shape[0]}×{shape[1]} pixels", _LARGER)
+    if not about.stepwise:
+        return model
+    _try(model.eval(), shape, f"{config.model} cannot take images of {shape[0]}×{shape[1]} pixels", _LARGER)
     if config.batch_size == 1:  # batch normalisation cannot learn from one value per channel
-        _try(copy.deepcopy(model).train(), shape, f"{name} cannot learn from one image at a time", _TWO)
+        _try(copy.deepcopy(model).train(), shape, f"{config.model} cannot learn from one image at a time", _TWO)
     laid_out: nn.Module = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return laid_out
+
+
+def imported(place: str) -> Callable[..., Any]:
+    """What a family names as `module:function`."""
+    module, function = place.split(":")
+    with signals.postponed():
+        found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return found
 
 
 _LARGER = "choose a larger --image_size, or --model cnn"

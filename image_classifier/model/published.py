@@ -33,18 +33,18 @@ class Published(nn.Module):
         return self.body(images.expand(-1, 3, -1, -1) if self.gray else images)  # type: ignore[no-any-return]
 
 
-def build(num_classes: int, shape: tuple[int, int, int], name: str) -> Published:
+def build(num_classes: int, shape: tuple[int, int, int], model: str) -> Published:
     """The named architecture with a head for `num_classes`, freshly initialised."""
     height, width, channels = shape
     options: dict[str, object] = {"weights": None, "num_classes": num_classes}
     for family, option in _SIZED.items():
-        if name.startswith(family):
+        if model.startswith(family):
             options[option] = height if family == "vit" else (height, width)
     try:
-        body = models.get_model(name, **options)
+        body = models.get_model(model, **options)
     except (ValueError, AssertionError, RuntimeError) as error:
         hint = "published weights fit --image_size 224"
-        raise UserError(f"{name} cannot be built for images of {height}×{width} pixels: {error}", hint) from error
+        raise UserError(f"{model} cannot be built for images of {height}×{width} pixels: {error}", hint) from error
     _repeat_on_gpus(body)
     return Published(body, channels)
 

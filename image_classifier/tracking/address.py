@@ -7,8 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from image_classifier import provenance
-from image_classifier.config import suggestion
-from image_classifier.errors import UserError
+from image_classifier.errors import UserError, suggestion
 
 OFF = "off"
 STORE = "mlflow.db"

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from image_classifier import files, signals
-from image_classifier.config import spelled
 from image_classifier.errors import UserError
+from image_classifier.settings.config import spelled
 from image_classifier.tracking import address
 from image_classifier.tracking.address import Where
 

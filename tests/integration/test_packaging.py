@@ -58,7 +58,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel, repository_files, v
     expected = {str(path) for path in repository_files if path.parts[0] == "image_classifier"}
     assert names == expected
     assert "image_classifier/py.typed" in names
-    assert "image_classifier/configs/model/cnn.yaml" in names
+    assert "image_classifier/settings/recipes/cnn.yaml" in names
 
 
 def test_the_wheel_says_what_it_is_and_needs(wheel):

@@ -5,11 +5,9 @@ import shlex
 
 import pytest
 
-from image_classifier.commands import command_parser, trainer_parser
+from image_classifier.cli import parse
 
 pytestmark = pytest.mark.integration
-
-PROGRAMS = {"image_classifier": command_parser, "image_classifier_trainer": trainer_parser}
 
 
 def commands(text):
@@ -23,7 +21,7 @@ def test_every_command_in_the_readme_is_one_the_program_takes(repository):
     found = list(commands((repository / "README.md").read_text(encoding="utf-8")))
     assert len(found) >= 9
     for program, *arguments in found:
-        PROGRAMS[program]().parse_args(arguments)
+        parse(program, arguments)
 
 
 def test_the_python_in_the_readme_runs(repository, tmp_path, monkeypatch, capsys):

@@ -12,23 +12,22 @@ PACKAGE = "image_classifier"
 LAYERS = (
     {"errors"},
     {"files"},
-    {"config", "randomness", "signals"},
-    {"commands", "composition"},
-    {"reference", "dispatch"},
-    {"runtime"},
+    {"settings", "signals", "randomness", "webhook"},
+    {"runtime", "arguments"},
     {"data", "model", "evaluation", "visualization"},
     {"provenance", "results"},
     {"runs"},
     {"tracking"},
-    {"stages"},
-    {"api"},
+    {"training"},
+    {"sweep"},
+    {"api", "cli"},
     {"main"},
 )
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 MEANINGLESS = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 MOST_LINES_IN_A_FILE = 250
 MOST_LINES_IN_A_FUNCTION = 60
-TALKING = {"commands", "main", "stages"}
+TALKING = {"cli", "main"}
 # A worker process answers on its stdout, which is a pipe.
 WORKERS = {f"{PACKAGE}.data.decoding"}
 # CIFAR's batches are pickles; this room admits numpy arrays only.
@@ -161,7 +160,7 @@ RULES = {
         {"data.store": "from image_classifier.model.nets import build"},
         {"data.store": "from image_classifier import visualization"},
         {"data.store": "from ..evaluation import metrics"},
-        {"runs": "import importlib\nimportlib.import_module('image_classifier.stages.train')"},
+        {"runs": "import importlib\nimportlib.import_module('image_classifier.training.train')"},
         {"errors": "from image_classifier import unheard_of"},
     ],
     import_circle: [
@@ -172,7 +171,7 @@ RULES = {
         },
     ],
     rooms_without_a_place: [{"cellar": ""}],
-    eager_imports_of_the_package_itself: [{"": "from image_classifier.config import Config"}],
+    eager_imports_of_the_package_itself: [{"": "from image_classifier.settings.config import Config"}],
     mlflow_outside_tracking: [{"runs": "def f():\n    import mlflow.tracking"}, {"tracking.entries": "import mlflow"}],
     pickles_outside_the_unpickler: [{"data.store": "from pickle import loads"}],
     loads_that_execute: [
@@ -219,7 +218,7 @@ def test_a_package_that_keeps_the_rules_passes():
             "data.splits": "from image_classifier.errors import UserError",
             "data.sources.cifar": "import pickle",
             "tracking.server": "import mlflow",
-            "main": "from image_classifier.stages import train\nlogging.basicConfig()\nprint('done')",
+            "main": "from image_classifier.training import train\nlogging.basicConfig()\nprint('done')",
         }
     )
     assert [complaint for rule in RULES for complaint in rule(fine)] == []

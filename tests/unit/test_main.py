@@ -5,10 +5,10 @@ import sys
 
 import pytest
 
-from image_classifier.commands import command_parser, trainer_parser
-from image_classifier.config import FIELDS
+from image_classifier.cli import command_parser, trainer_parser
 from image_classifier.errors import UserError
 from image_classifier.main import main, trainer
+from image_classifier.settings.config import FIELDS
 
 pytestmark = pytest.mark.unit
 
@@ -135,4 +135,4 @@ def test_a_closed_reader_is_no_error():
 
 def test_the_parsers_refuse_with_user_errors():
     with pytest.raises(UserError):
-        command_parser().parse_args([])
+        command_parser([]).parse_args([])

@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from image_classifier import runtime
-from image_classifier.config import Config
 from image_classifier.errors import UserError
 
 pytestmark = pytest.mark.unit
@@ -20,7 +19,7 @@ def test_auto_takes_bf16_only_where_the_processor_multiplies_in_it():
         pytest.skip("this machine has a GPU")
     flags = Path("/proc/cpuinfo").read_text().split("flags", 1)[1].split("\n", 1)[0].split()
     expected = "bf16" if {"avx512_bf16", "amx_bf16"} & set(flags) else "fp32"
-    found = runtime.resolve(Config())
+    found = runtime.resolve("auto", "auto", "auto")
     assert (found.device, found.precision) == ("cpu", expected)
 
 
@@ -32,7 +31,7 @@ def test_auto_takes_the_cpus_this_process_may_use():
 
 
 def test_what_is_asked_for_is_taken():
-    found = runtime.resolve(Config(precision="bf16", num_threads="3", device="cpu"))
+    found = runtime.resolve("cpu", "bf16", "3")
     assert (found.device, found.precision, found.num_threads) == ("cpu", "bf16", 3)
 
 
@@ -40,13 +39,13 @@ def test_a_gpu_that_is_not_there_is_refused():
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     with pytest.raises(UserError, match="no GPU"):
-        runtime.resolve(Config(device="cuda"))
+        runtime.resolve("cuda", "auto", "auto")
 
 
 def test_activation_makes_torch_deterministic_without_loading_its_compiler():
     code = (
-        "import sys, torch; from image_classifier import runtime; from image_classifier.config import Config\n"
-        "runtime.activate(runtime.resolve(Config(num_threads='1')))\n"
+        "import sys, torch; from image_classifier import runtime\n"
+        "runtime.activate(runtime.resolve('auto', 'auto', '1'))\n"
         "print(torch.are_deterministic_algorithms_enabled(), torch.get_num_threads(), 'torch._dynamo' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -64,7 +64,7 @@ from image_classifier import main
 
 class Finder:
     def find_spec(self, name, path=None, target=None):
-        if name == "image_classifier.stages.runs":
+        if name == "image_classifier.cli.runs":
             lost = lambda _: os.kill(os.getpid(), signal.SIGTERM)
             here = Finder()
             seen = weakref.ref(here, lost)

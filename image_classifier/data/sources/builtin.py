@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from image_classifier.config import suggestion
 from image_classifier.data.examples import Examples, Source
 from image_classifier.data.tables import Table
-from image_classifier.errors import UserError
+from image_classifier.errors import UserError, suggestion
 
 _BRIGHTEST = 16
 

@@ -11,8 +11,8 @@ from image_classifier.data.examples import Examples, Labels, Pixels, Source, Sta
 from image_classifier.data.sources.download import ARCHIVE, fetch_batches
 from image_classifier.data.sources.unpickling import read_arrays
 from image_classifier.errors import UserError
+from image_classifier.settings.names import DEFAULT_DATASET
 
-DEFAULT_FOLDER = "data/cifar_dataset"
 BATCHES = "cifar-10-batches-py"
 METADATA = "metadata.json"
 TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
@@ -26,7 +26,7 @@ def is_cifar(folder: Path) -> bool:
     if folder.is_dir():
         visible = {entry.name for entry in folder.iterdir() if not entry.name.startswith(".")}
         return BATCHES in visible or visible <= {METADATA}
-    return folder == Path(DEFAULT_FOLDER)
+    return folder == Path(DEFAULT_DATASET)
 
 
 def cifar_batches(folder: Path, *, quiet: bool, archive: tuple[str, str] = ARCHIVE) -> Source:

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from image_classifier.config import suggestion
 from image_classifier.data.examples import Examples, Labels, Source, checked_class_names, shown
 from image_classifier.data.tables import Table, Values, number
-from image_classifier.errors import UserError, one_line
+from image_classifier.errors import UserError, one_line, suggestion
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -10,8 +10,9 @@ import pytest
 import yaml
 from sklearn.metrics import accuracy_score
 
-from image_classifier.composition import file_layer, flag_layer
-from image_classifier.stages import figures, planning, train
+from image_classifier.settings.layers import file_layer, flag_layer
+from image_classifier.training import plan as planning
+from image_classifier.training import results, train
 
 SEVEN = (
     "logistic_regression", "naive_bayes", "knn", "random_forest", "linear_svm", "gradient_boosting", "adaboost",
@@ -95,7 +96,7 @@ def test_logistic_regression_is_right_on_95_of_100_wines_over_twenty_splits(repo
         fitted, _ = train._training(plan, tmp_path)
         for _ in fitted.fit():
             pass
-        found = figures.predict(plan.model, plan.store, plan.config, plan.place)
+        found = results.predict(plan.model, plan.store, plan.config, plan.place)
         shares.append(accuracy_score(found["test_labels"], found["test_probabilities"].argmax(1)))
     assert statistics.fmean(shares) >= 0.95
     assert len(set(shares)) > 1, "the splits differ"

@@ -2,14 +2,15 @@
 
 import re
 import shlex
-from dataclasses import fields
 
 import pytest
 import yaml
 
-from image_classifier.commands import command_parser
-from image_classifier.config import BUILT_IN_TABLES, Config
-from image_classifier.stages import settings
+from image_classifier import compose
+from image_classifier.cli import parse
+from image_classifier.settings.config import FIELDS
+from image_classifier.settings.names import BUILT_IN_TABLES
+from image_classifier.training.composition import data_settings
 
 NAMES = ("wine", "breast_cancer", "digits", "wine_quality", "cifar")
 OWN_FILES = {"config.yaml", "dvc.yaml", "README.md", ".gitignore"}
@@ -50,7 +51,7 @@ def test_it_has_settings_a_pipeline_a_page_and_no_code(example, repository_files
 
 
 def test_its_settings_are_settings(example):
-    known = {field.name for field in fields(Config)} | {"dataset_folder"}
+    known = {*FIELDS, "dataset_folder"}
     assert set(read(example, "config.yaml")) <= known
 
 
@@ -58,7 +59,7 @@ def test_its_stages_are_commands_of_this_program_and_read_its_settings(example):
     for stage in stages(example).values():
         for program, *arguments in commands(stage):
             assert program == "image_classifier"
-            parsed = command_parser().parse_args(arguments)
+            parsed = parse("image_classifier", arguments)
             reads = [str(path) for path in getattr(parsed, "config", [])]
             assert reads == (["config.yaml"] if "params" in stage else [])
 
@@ -85,7 +86,7 @@ def test_what_is_prepared_depends_on_every_setting_that_data_of_its_kind_has(exa
     )
     if given in BUILT_IN_TABLES:
         foreign.add("target_column")
-    expected = {"dataset_folder", *settings.data(Config())} - foreign
+    expected = {"dataset_folder", *data_settings(compose(model="knn"))} - foreign
     assert set(parameters(prepare)) == expected
     assert expected <= set(read(example, "config.yaml"))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from image_classifier import Config, load_run, train
+from image_classifier import load_run, train
 from image_classifier.runtime import available_cpus
 
 GRID = "dataset_folder: digits\nmodel: cnn\nlearning_rate: [0.01, 0.02, 0.03]\nnum_epochs: 16\nbatch_size: 128\n"
@@ -122,7 +122,7 @@ def test_the_same_command_ends_it_with_the_bits_of_an_undisturbed_run(place):
     threads = str(max(1, available_cpus() // 2))
     name = NAMES[0]
     alone = train(
-        Config(model="cnn", learning_rate=0.01, num_epochs=16, batch_size=128, num_threads=threads),
+        model="cnn", learning_rate=0.01, num_epochs=16, batch_size=128, num_threads=threads,
         dataset_folder="digits", experiment_name="alone", run_name="r",
         experiments_folder=place / "experiments", cache_folder=place / "cache",
     )  # fmt: skip

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from image_classifier import Config, load_run, tracking, train
+from image_classifier import load_run, tracking, train
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +23,7 @@ def finished(tmp_path_factory):
     """A folder with a finished run that was sent nowhere: a network of three epochs on the digits."""
     folder = tmp_path_factory.mktemp("untracked")
     train(
-        Config(model="cnn", num_epochs=3, num_threads="1"), dataset_folder="digits", experiment_name="e", run_name="r",
+        model="cnn", num_epochs=3, num_threads="1", dataset_folder="digits", experiment_name="e", run_name="r",
         experiments_folder=folder / "experiments", cache_folder=folder / "cache", tracking_uri="off",
         tags={"team": "a"},
     )  # fmt: skip

@@ -8,7 +8,7 @@ import urllib.request
 
 import pytest
 
-from image_classifier import Config, load_run, runs, tracking, train
+from image_classifier import load_run, runs, tracking, train
 from image_classifier.runs import Run
 from image_classifier.tracking import mirroring
 
@@ -105,7 +105,7 @@ def test_a_run_is_seen_while_it_goes_and_outlives_its_server(mlflow_server, rows
     monkeypatch.setattr(mirroring, "_SECONDS_BETWEEN", 0.0)
     monkeypatch.setattr(tracking.Mirror, "update", dying)
     done = train(
-        Config(model="cnn", num_epochs=3, num_threads="1"), dataset_folder="digits", experiment_name="e", run_name="r",
+        model="cnn", num_epochs=3, num_threads="1", dataset_folder="digits", experiment_name="e", run_name="r",
         experiments_folder=tmp_path / "runs", cache_folder=tmp_path / "cache", tracking_uri=server.address,
     )  # fmt: skip
     assert seen == [("r", "RUNNING")]
@@ -130,7 +130,7 @@ def test_a_run_that_breaks_off_is_failed_there_and_goes_on_when_it_is_resumed(wh
         raise KeyboardInterrupt
 
     how = {
-        "config": Config(model="cnn", num_epochs=3, num_threads="1"), "dataset_folder": "digits",
+        "model": "cnn", "num_epochs": 3, "num_threads": "1", "dataset_folder": "digits",
         "experiment_name": "broken", "run_name": "r", "experiments_folder": tmp_path,
         "cache_folder": tmp_path / "cache",
         "tracking_uri": server.address,

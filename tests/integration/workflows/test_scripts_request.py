@@ -5,11 +5,11 @@ import json
 import pytest
 from steps import SCRIPTS, job, refused
 
-from image_classifier import dispatch
+from image_classifier.settings import names
 
 FORM = {
     **dict.fromkeys(
-        ("dataset_folder", *dispatch.SETTINGS, "overrides"), ""),
+        ("dataset_folder", *names.IN_THE_FORM, "overrides"), ""),
     "experiment_name": "pets",
     "run_name": "first",
     "runner": "ubuntu-24.04",

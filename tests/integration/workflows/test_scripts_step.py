@@ -3,8 +3,7 @@
 import pytest
 from steps import SCRIPTS, job, refused
 
-from image_classifier import config, dispatch, runs
-from image_classifier.data.sources import cifar
+from image_classifier.settings import names
 
 
 @pytest.mark.parametrize("value", ["x\ny=z", "x\ry=z", "x\0"])
@@ -37,9 +36,9 @@ def test_the_script_and_the_package_know_the_same_names(monkeypatch):
     import request
     import step
 
-    assert step.NAME.pattern == runs._NAME.pattern
-    assert request.BUILT_IN == config.BUILT_IN_DATA
-    assert request.CIFAR == cifar.DEFAULT_FOLDER
-    assert request.PUBLISHED == config.PUBLISHED_WEIGHTS
-    assert request.RUNNERS == dispatch.RUNNERS
-    assert (*request.SETTINGS, "pretrained_model") == dispatch.SETTINGS
+    assert step.NAME.pattern == names.RUN_NAME.pattern
+    assert request.BUILT_IN == names.BUILT_IN_DATA
+    assert request.CIFAR == names.DEFAULT_DATASET
+    assert request.PUBLISHED == names.PUBLISHED_WEIGHTS
+    assert request.RUNNERS == names.RUNNERS
+    assert (*request.SETTINGS, "pretrained_model") == names.IN_THE_FORM

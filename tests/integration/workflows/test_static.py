@@ -28,7 +28,7 @@ from rules import (
     wide_permissions,
 )  # fmt: skip
 
-from image_classifier import dispatch
+from image_classifier.settings import views
 
 BIN = Path(sys.executable).parent
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").iterdir())
@@ -132,7 +132,7 @@ def test_the_files_follow_githubs_schemas(tmp_path):
 
 def test_the_form_is_the_one_that_config_prints():
     on = yaml.safe_load((ROOT / ".github/workflows/training.yaml").read_text())[True]
-    form = yaml.safe_load(dispatch.inputs())["inputs"]
+    form = yaml.safe_load(views.dispatch_form())["inputs"]
     assert on["workflow_dispatch"]["inputs"] == form
     assert list(on["workflow_dispatch"]["inputs"]) == list(form), "in this order"
     called = copy.deepcopy(form)
@@ -213,4 +213,4 @@ def test_the_documented_form_is_the_form():
         for row in re.findall(r"^\| (`.*?) \|", table, flags=re.MULTILINE)
         for field in re.findall(r"`(\w+)`", row)
     ]
-    assert fields == list(yaml.safe_load(dispatch.inputs())["inputs"])
+    assert fields == list(yaml.safe_load(views.dispatch_form())["inputs"])

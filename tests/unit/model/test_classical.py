@@ -14,14 +14,17 @@ from sklearn.metrics import log_loss
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import StandardScaler
 
-from image_classifier.config import CLASSICAL, Config
+from image_classifier import compose
 from image_classifier.errors import UserError
 from image_classifier.model import classical, inference
 from image_classifier.randomness import key
 from image_classifier.runtime import Runtime
+from image_classifier.settings.families import FAMILIES
+from image_classifier.training.fit import Fit
 
 pytestmark = pytest.mark.unit
 
+CLASSICAL = next(each.names for each in FAMILIES if not each.stepwise)
 PLACE = Runtime("cpu", "fp32", 1, "any")
 ROWS, LABELS = datasets.load_wine(return_X_y=True)
 ROWS = StandardScaler().fit_transform(ROWS).astype(np.float32)
@@ -45,7 +48,7 @@ class Batches:
 def fitted(name, batches=None, num_classes=3, **settings):
     batches = batches or Batches()
     model = classical.build(num_classes, (1, 1, 13), name, seed=5)
-    training = classical.ClassicalTraining(model, Config(model=name, **settings), PLACE, train=batches, val=batches)
+    training = Fit(model, compose(model=name, **settings), PLACE, train=batches, val=batches)
     (done,) = training.fit()
     return training, done.report
 

@@ -5,18 +5,19 @@ import pytest
 import torch
 import torchvision
 
-from image_classifier.composition import compose, flag_layer
-from image_classifier.config import BUILDERS, CLASSICAL, Config
+from image_classifier import compose
 from image_classifier.errors import UserError
 from image_classifier.model.building import build, freeze_backbone
+from image_classifier.settings.families import FAMILIES, MODELS
 
 pytestmark = pytest.mark.unit
 
+CLASSICAL = next(each.names for each in FAMILIES if not each.stepwise)
 OWN = ("net", "sprint", "cnn", "dense")
 
 
 def seeded(model, seed):
-    return compose([flag_layer({"seed": str(seed)})], model).config
+    return compose(model=model, seed=seed)
 
 
 def parameters(model):
@@ -24,7 +25,7 @@ def parameters(model):
 
 
 def test_net_is_the_original_notebooks_network():
-    model = build(Config(model="net"), 10, (32, 32, 3))
+    model = build(compose(model="net"), 10, (32, 32, 3))
     # conv 3→6 and 6→16 of 5×5, then 400→120→84→10, each with its bias
     assert parameters(model) == (3 * 25 + 1) * 6 + (6 * 25 + 1) * 16 + 401 * 120 + 121 * 84 + 85 * 10
     one, two, image = model.conv1, model.conv2, torch.randn(1, 3, 32, 32)
@@ -38,7 +39,7 @@ def test_net_is_the_original_notebooks_network():
 @pytest.mark.parametrize("model", [*OWN, "resnet18", "squeezenet1_1", "vit_b_32"])
 @pytest.mark.parametrize("shape", [(32, 32, 3), (32, 32, 1), (64, 64, 3)])
 def test_logits_have_one_column_per_class(model, shape):
-    network = build(Config(model=model, width=16 if model == "sprint" else None), 7, shape).eval()
+    network = build(compose(model=model, width=16 if model == "sprint" else None), 7, shape).eval()
     with torch.no_grad():
         assert network(torch.randn(3, shape[2], *shape[:2])).shape == (3, 7)
 
@@ -57,38 +58,38 @@ def test_the_seed_alone_decides_the_initial_weights(model):
 def test_building_leaves_the_global_generator_alone():
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    build(Config(model="cnn"), 10, (8, 8, 1))
+    build(compose(model="cnn"), 10, (8, 8, 1))
     assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.parametrize(("model", "side"), [("net", 15), ("vit_b_16", 30), ("alexnet", 16), ("vgg11", 16)])
 def test_images_that_are_too_small_are_refused_before_training(model, side):
     with pytest.raises(UserError, match=rf"{model} (needs|cannot)"):
-        build(Config(model=model), 10, (side, side, 3))
+        build(compose(model=model), 10, (side, side, 3))
 
 
 def test_batches_of_one_are_refused_where_normalisation_has_one_value_per_channel():
     with pytest.raises(UserError, match="one image at a time"):
-        build(Config(model="resnet18", batch_size=1), 10, (32, 32, 3))
-    build(Config(model="net", batch_size=1), 10, (32, 32, 3))
-    build(Config(model="resnet18", batch_size=2), 10, (32, 32, 3))
+        build(compose(model="resnet18", batch_size=1), 10, (32, 32, 3))
+    build(compose(model="net", batch_size=1), 10, (32, 32, 3))
+    build(compose(model="resnet18", batch_size=2), 10, (32, 32, 3))
 
 
 def test_the_list_of_networks_is_torchvisions_but_for_two_with_auxiliary_heads():
     published = set(torchvision.models.list_models(module=torchvision.models))
-    assert set(BUILDERS) - set(OWN) - set(CLASSICAL) == published - {"googlenet", "inception_v3"}
+    assert set(MODELS) - set(OWN) - set(CLASSICAL) == published - {"googlenet", "inception_v3"}
 
 
 def test_a_gray_image_gives_a_published_network_three_equal_channels():
-    gray = build(Config(model="resnet18", seed=1), 4, (32, 32, 1)).eval()
-    colour = build(Config(model="resnet18", seed=1), 4, (32, 32, 3)).eval()
+    gray = build(compose(model="resnet18", seed=1), 4, (32, 32, 1)).eval()
+    colour = build(compose(model="resnet18", seed=1), 4, (32, 32, 3)).eval()
     image = torch.randn(2, 1, 32, 32)
     with torch.no_grad():
         assert torch.equal(gray(image), colour(image.repeat(1, 3, 1, 1)))
 
 
 def test_a_frozen_backbone_leaves_only_the_head_to_learn():
-    model = build(Config(model="resnet18"), 4, (32, 32, 3))
+    model = build(compose(model="resnet18"), 4, (32, 32, 3))
     freeze_backbone(model)
     learning = [name for name, value in model.named_parameters() if value.requires_grad]
     assert learning == ["body.fc.weight", "body.fc.bias"]
@@ -96,7 +97,7 @@ def test_a_frozen_backbone_leaves_only_the_head_to_learn():
 
 @pytest.mark.parametrize(("channels", "directions"), [(3, 8), (1, 4)])
 def test_sprint_sees_the_directions_in_which_patches_vary_most_with_variance_one_and_both_signs(channels, directions):
-    network = build(Config(model="sprint", width=16), 4, (12, 12, channels))
+    network = build(compose(model="sprint", width=16), 4, (12, 12, channels))
     generator = torch.Generator().manual_seed(0)
     images = torch.nn.functional.avg_pool2d(torch.randn(400, channels, 16, 16, generator=generator), 5, 1) * 40
     network.adapt(images)

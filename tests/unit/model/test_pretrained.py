@@ -5,7 +5,7 @@ import logging
 import pytest
 import torch
 
-from image_classifier.config import Config
+from image_classifier import compose
 from image_classifier.errors import UserError
 from image_classifier.model import artifact
 from image_classifier.model.building import build, head
@@ -17,7 +17,7 @@ SHAPE = (8, 8, 1)
 
 
 def network(classes, seed=0):
-    return build(Config(model="cnn", seed=seed), classes, SHAPE)
+    return build(compose(model="cnn", seed=seed), classes, SHAPE)
 
 
 def parent(model, classes=None, change=lambda tensors: tensors):
@@ -103,7 +103,7 @@ def test_nothing_is_loaded_when_something_does_not_fit():
      ("mobilenet_v3_small", "body.classifier.3"), ("swin_t", "body.head"), ("densenet121", "body.classifier")],
 )  # fmt: skip
 def test_the_head_is_found_in_every_family(model, expected):
-    network = build(Config(model=model), 7, (64, 64, 3))
+    network = build(compose(model=model), 7, (64, 64, 3))
     assert head(network) == expected
     assert network.get_submodule(expected).weight.shape[0] == 7
 
@@ -112,5 +112,5 @@ def test_a_misfit_says_what_images_the_parent_saw():
     card = {"classes": list("abc"), "settings": {"model": "cnn"}, "input": {"shape": [8, 8, 1]}}
     gray = artifact.Artifact(dict(network(3).state_dict()), card, "0" * 64)
     with pytest.raises(UserError) as refused:
-        start_from(build(Config(model="cnn"), 3, (8, 8, 3)), gray, list("abc"), "x")
+        start_from(build(compose(model="cnn"), 3, (8, 8, 3)), gray, list("abc"), "x")
     assert refused.value.hint == "it was trained with --model cnn on images of 8×8 pixels, channels: 1"

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torchvision
 
-from image_classifier.config import Config
+from image_classifier import compose
 from image_classifier.errors import UserError
 from image_classifier.files import digest_bytes
 from image_classifier.model import published
@@ -39,7 +39,7 @@ def test_weights_in_the_cache_whose_digest_fits_their_name_are_used(cache):
     model, data = generated()
     (cache / f"{NAME}-{digest_bytes(data)[:8]}.pth").write_bytes(data)
     found = published.weights(NAME)
-    network = build(Config(model=NAME), 7, (32, 32, 3))
+    network = build(compose(model=NAME), 7, (32, 32, 3))
     start_from(network, found, list("abcdefg"), "torchvision")
     theirs, ours = model.state_dict(), network.body.state_dict()
     assert all(torch.equal(theirs[name], ours[name]) for name in theirs if not name.startswith("fc."))

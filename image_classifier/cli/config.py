@@ -1,0 +1,28 @@
+"""Print the composed settings and where each came from."""
+
+import argparse
+
+from image_classifier.arguments import add_data, add_experiments, add_settings, layers
+from image_classifier.settings import views
+from image_classifier.training.composition import composed
+
+_PAGES = {"reference": views.reference_page, "dispatch": views.dispatch_form}
+_FORMS = {"yaml": views.as_yaml, "params": views.as_params}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The settings, and the form they are printed in."""
+    add_data(parser)
+    add_experiments(parser)
+    add_settings(parser)
+    forms = ("yaml", "dispatch", "params", "reference")
+    parser.add_argument("--as", dest="form", choices=forms, default="yaml", help="default: %(default)s")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the settings as YAML that `--config` or DVC reads; or the page, or the workflow's form, of all settings."""
+    if arguments.form in _PAGES:
+        print(_PAGES[arguments.form](), end="")
+    else:
+        print(_FORMS[arguments.form](composed(layers(arguments), arguments.experiments_folder)), end="")
+    return 0

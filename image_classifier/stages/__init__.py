@@ -1,1 +1,0 @@
-"""One file per command; each reads as the story of what the command does."""

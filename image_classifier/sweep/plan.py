@@ -1,0 +1,111 @@
+"""Everything about a sweep that is settled, and can be refused, before anything is written."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from image_classifier import runs, runtime
+from image_classifier.data.preparing import prepare
+from image_classifier.errors import UserError
+from image_classifier.runs import Run
+from image_classifier.settings.layers import Kind, Layer, Origin
+from image_classifier.sweep import grid
+from image_classifier.sweep import record as sweep_record
+from image_classifier.sweep.grid import Axes, Child
+from image_classifier.sweep.record import Sweep
+from image_classifier.tracking import Where
+from image_classifier.training.composition import data_settings
+
+_THREADS = "num_threads"
+_SHARE = Origin(Kind.SWEEP, "the sweep")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for: settings of which some are lists, and how many runs at a time."""
+
+    experiment_name: str
+    layers: Sequence[Layer]
+    at_once: int
+    experiments_folder: Path
+    cache_folder: Path
+    tracking: Where | None
+    tags: Mapping[str, str]
+
+    @property
+    def folder(self) -> Path:
+        """The experiment's folder, which need not exist."""
+        return self.experiments_folder / self.experiment_name
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The runs to have, the threads each of them has if nobody has said, and what is there already."""
+
+    grid: Axes
+    fixed: Mapping[str, Any]
+    children: Sequence[Child]
+    threads: str | None
+    earlier: Sweep | None
+    trained: Mapping[str, Run]
+
+    def layers(self, child: Child) -> list[Layer]:
+        """The child's settings over the number of threads that is its share; a run that has begun keeps its own."""
+        if self.threads is None:
+            return list(child.layers)
+        begun = self.trained.get(child.name)
+        threads = begun.record["config"][_THREADS] if begun else self.threads
+        return [Layer(_SHARE, {_THREADS: threads}), *child.layers]
+
+
+def plan(request: Request) -> Plan:
+    """The plan of a new sweep, or of one that goes on; every refusal comes from here."""
+    runs.check_name(request.experiment_name, "--experiment_name")
+    children = grid.children(request.layers, grid.axes(request.layers), request.experiments_folder)
+    folders = {
+        child.name: runs.locate(request.experiments_folder, request.experiment_name, child.name) for child in children
+    }
+    earlier = sweep_record.read(request.folder) if sweep_record.exists(request.folder) else None
+    trained = {name: runs.read(folder) for name, folder in folders.items() if runs.exists(folder)}
+    given = any(_THREADS in layer.values for layer in request.layers)
+    for child in children:
+        if child.name in trained:
+            _refuse_other_settings(child, trained[child.name], threads_given=given)
+    _prepare(children, request.cache_folder)
+    axes = {name: list(dict.fromkeys(child.values[name] for child in children)) for name in children[0].values}
+    fixed = {name: value for layer in request.layers for name, value in layer.values.items() if name not in axes}
+    return Plan(axes, fixed, children, None if given else _threads(request.at_once, earlier), earlier, trained)
+
+
+def _threads(at_once: int, earlier: Sweep | None) -> str:
+    """A run's share of the CPUs; the same for all runs of a sweep, since results depend on it."""
+    before = earlier.record["asked"].get(_THREADS) if earlier else None
+    return str(before or max(1, runtime.available_cpus() // at_once))
+
+
+def _refuse_other_settings(child: Child, trained: Run, *, threads_given: bool) -> None:
+    """A run is never trained again, so it must be what the grid asks for."""
+    asked = {name: value for name, value in child.config.numeric().items() if name != _THREADS or threads_given}
+    before = trained.record["config"] | {"dataset_folder": trained.record["dataset_folder"]}
+    if trained.origins["batch_size"].kind is Kind.DATA:
+        asked.pop("batch_size")  # it was made smaller because there are few examples, and would be again
+    for name, value in (asked | {"dataset_folder": child.dataset_folder}).items():
+        if name not in before or before[name] != value:
+            raise UserError(
+                f"{trained.name} was trained with {name} {before.get(name)}, and the sweep asks for {value}",
+                "choose another --experiment_name",
+            )
+
+
+def _prepare(children: Sequence[Child], cache_folder: Path) -> None:
+    """Prepare each data set once and not in every worker; where none can be, there is nothing to train."""
+    wanted = {(child.dataset_folder, *data_settings(child.config).items()): child for child in children}
+    errors = []
+    for child in wanted.values():
+        try:
+            prepare(child.dataset_folder, cache_folder=cache_folder, **data_settings(child.config))
+        except UserError as error:  # the runs that need it will say so
+            errors.append(error)
+    if len(errors) == len(wanted):
+        raise errors[0]

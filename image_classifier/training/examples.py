@@ -1,0 +1,43 @@
+"""Which examples a run learns from, chooses by and is tested on, as batches."""
+
+import numpy as np
+import numpy.typing as npt
+
+from image_classifier.data.batches import Augmentation, Batches
+from image_classifier.data.splits import validation_split
+from image_classifier.data.store import Split, Store
+from image_classifier.runtime import Runtime
+from image_classifier.settings.config import Config
+
+_EVALUATION_BATCH = 500
+
+Rows = npt.NDArray[np.int64]
+
+
+def rows(store: Store, config: Config) -> tuple[Rows, Split, Rows]:
+    """The rows of the training split to learn from; the split that holds the validation examples, and their rows."""
+    train = store.splits["train"]
+    if "val" in store.splits:
+        val = store.splits["val"]
+        return np.arange(len(train.labels)), val, np.arange(len(val.labels))
+    learn, held_out = validation_split(train.labels, config.val_fraction, config.split_seed)
+    return learn, train, held_out
+
+
+def learning(store: Store, chosen: Rows, config: Config, place: Runtime) -> Batches:
+    """Shuffled, augmented batches."""
+    return Batches(
+        store.splits["train"], chosen, batch_size=config.step_settings().batch_size, mean=store.mean, std=store.std,
+        device=place.torch_device, seed=config.seed, shuffle=True, augmentation=augmentation(config),
+        num_workers=config.num_workers,
+    )  # fmt: skip
+
+
+def augmentation(config: Config) -> Augmentation:
+    """What is done to training images."""
+    return Augmentation(config.flip, config.translate, config.cutout)
+
+
+def measuring(split: Split, chosen: Rows, mean: tuple[float, ...], std: tuple[float, ...], place: Runtime) -> Batches:
+    """Batches in order, as they are."""
+    return Batches(split, chosen, batch_size=_EVALUATION_BATCH, mean=mean, std=std, device=place.torch_device)

@@ -1,0 +1,95 @@
+"""From a model and examples to predictions, and from predictions to every figure, picture and line about a run."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from torch import nn
+
+from image_classifier import files, results
+from image_classifier.data.store import Store
+from image_classifier.errors import UserError
+from image_classifier.evaluation import metrics
+from image_classifier.evaluation.metrics import Predictions
+from image_classifier.model import inference
+from image_classifier.runs import Run
+from image_classifier.runtime import Runtime
+from image_classifier.settings.config import Config
+from image_classifier.training import examples
+from image_classifier.visualization import plot
+
+WRITTEN = ("predictions.npz", "metrics.json", "metrics.png", "training_history.png", "confusion_matrix.png")
+
+Arrays = dict[str, npt.NDArray[Any]]
+
+
+def predict(model: nn.Module, store: Store, config: Config, place: Runtime) -> Arrays:
+    """Labels and probabilities of the test split and of the validation examples, as `predictions.npz` holds them."""
+    test = store.splits["test"]
+    _, held, rows = examples.rows(store, config)
+    mean, std = store.mean, store.std
+    every = np.arange(len(test.labels))
+    arrays: Arrays = {"val_rows": rows}
+    for name, split, chosen in (("test", test, every), ("val", held, rows)):
+        batches = examples.measuring(split, chosen, mean, std, place)
+        labels, probabilities = inference.probabilities(model, batches.epoch(0), place, len(store.classes))
+        arrays |= {f"{name}_labels": labels, f"{name}_probabilities": probabilities}
+    return arrays
+
+
+def write_predictions(measured: Run, arrays: Arrays) -> None:
+    """Write `predictions.npz`, from which every figure is read."""
+    files.write_bytes(measured.path("predictions.npz"), results.npz(arrays))
+
+
+def write_figures(measured: Run) -> None:
+    """Write metrics and pictures from what the run's files say, and from nothing else."""
+    classes, history = measured.classes, measured.history()
+    arrays = measured.predictions()
+    test, val = predictions_of(arrays, "test"), predictions_of(arrays, "val")
+    if test is None:
+        raise UserError(f"{measured.path('predictions.npz')} has no test examples", "train again")
+    best = int(measured.record["best_epoch"])
+    report = metrics.run_report(test, val, best, classes)
+    files.write_json(measured.path("metrics.json"), report)
+    counts = metrics.confusion(test.labels, test.predicted, len(classes))
+    val_counts = metrics.confusion(val.labels, val.predicted, len(classes)) if val else None
+    pictures = {
+        "metrics.png": plot.accuracy_figure(report),
+        "training_history.png": plot.history_figure(history, best),
+        "confusion_matrix.png": plot.confusion_figure(val_counts, counts, classes),
+    }
+    for name, figure in pictures.items():
+        files.write_bytes(measured.path(name), plot.png(figure))
+
+
+def predictions_of(arrays: Mapping[str, npt.NDArray[Any]], split: str) -> Predictions | None:
+    """One split's part of them; None if it has no examples."""
+    labels = arrays[f"{split}_labels"]
+    return Predictions(labels, arrays[f"{split}_probabilities"]) if len(labels) else None
+
+
+def summary(done: Run) -> str:
+    """A finished run's figures and where its files are, for people."""
+    report = done.metrics()
+    text = lines(report, done.noun)
+    val = report["val"]
+    if val:
+        epochs = len(done.history())
+        text.append(f"validation  accuracy {_share(val)}, best epoch {val['best_epoch']} of {epochs}")
+    return "\n".join([*text, f"results     {done.folder}"])
+
+
+def lines(report: Mapping[str, Any], noun: str) -> list[str]:
+    """One split's figures in words."""
+    return [
+        f"{report['split']:<12}{report['n']} {noun}",
+        f"accuracy    {_share(report)}",
+        f"loss        {report['loss']:.4f}   macro F1 {report['macro_f1']:.4f}   ECE {report['ece']:.4f}",
+    ]
+
+
+def _share(report: Mapping[str, Any]) -> str:
+    low, high = report["accuracy_ci95"]
+    return f"{report['accuracy']:.4f} (95 % interval {low:.4f} to {high:.4f})"
