@@ -68,6 +68,15 @@ def holds_a_table(folder: Path) -> bool:
     return isinstance(index, dict) and index.get("columns") is not None
 
 
+def stored_shape(folder: Path) -> tuple[int, int, int] | None:
+    """Height, width and channels as the store's index has them; whether they are true is found when it is opened."""
+    index = _read_index(folder)
+    shape = index.get("shape") if isinstance(index, dict) else None
+    if not isinstance(shape, list) or len(shape) != 3 or not all(isinstance(side, int) for side in shape):
+        return None
+    return shape[0], shape[1], shape[2]
+
+
 def array_name(split: str, part: str) -> str:
     """The file of a split's `inputs` or `labels`."""
     return f"{split}_{part}.npy"

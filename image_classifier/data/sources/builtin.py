@@ -7,6 +7,7 @@ from image_classifier.data.examples import Examples, Source
 from image_classifier.data.tables import Table
 from image_classifier.errors import UserError
 
+DIGITS_SIZE = (8, 8)
 _BRIGHTEST = 16
 
 

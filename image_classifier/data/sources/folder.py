@@ -4,7 +4,7 @@ import logging
 import os
 import stat
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,6 +52,13 @@ def folder_of_images(folder: Path) -> Source:
             tuple(shown(path[start:]) for path, _ in everything),
         )
     return Source("folder", tuple(stats), draws_test="test" not in examples, load=lambda: (classes, examples))
+
+
+def image_paths(folder: Path) -> Iterator[str]:
+    """The files that should be images, one class after the other; nothing is opened."""
+    for root in _split_roots(folder).values():
+        for per_class in _listing(str(root)).folders:
+            yield from (file.path for file in _files_below(per_class.path, (_identity(str(root)),)))
 
 
 def _split_roots(folder: Path) -> dict[str, Path]:
