@@ -97,7 +97,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not valid JSON: {error}") from error
 
 
@@ -187,6 +187,18 @@ def remove(path: Path) -> None:
     """Remove a file if it is there."""
     with disk_errors(path):
         path.unlink(missing_ok=True)
+
+
+def discard(path: Path) -> None:
+    """Remove a folder or a file at once for all who look for it by its name; who has its files open keeps them."""
+    with disk_errors(path):
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
+            return
+        aside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
+        path.rename(aside)
+        # What stays is unlocked and called like what a killed writer left.
+        shutil.rmtree(aside, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -87,12 +87,12 @@ def _summary(trained: Run) -> str:
 
 def _facts(trained: Run) -> dict[str, str]:
     card, provenance = trained.card, trained.record["provenance"]
-    place = card["runtime"]
+    place, data = card["runtime"], trained.record["dataset_folder"]
     computed = (place["device"], place["precision"], f"{place['num_threads']} threads", place["capability"])
     commit = provenance["commit"] or "unknown"
     facts = {
         "model": str(trained.config.model),
-        "data": f"{trained.record['dataset_folder']}, {len(trained.classes)} classes, digest {card['dataset_digest'][:12]}",
+        "data": f"{data}, {len(trained.classes)} classes, digest {card['dataset_digest'][:12]}",
         "commit": commit + (" with changes" if provenance["dirty"] else ""),
         "image": provenance["image_digest"] or "not in a container",
         "computed on": ", ".join(computed),

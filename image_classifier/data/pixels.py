@@ -2,9 +2,11 @@
 
 import io
 import os
+import stat
+import warnings
 from contextlib import suppress
 
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 
 from image_classifier.data import jpeg
@@ -15,6 +17,8 @@ MAX_PIXELS = 89_478_485
 MAX_BYTES = 1 << 30
 _ORIENTED_BY = {"exif", "xmp", "XML:com.adobe.xmp", "Raw profile type exif"}
 _SIXTEEN_BITS = 0xFFFF
+_HEADER_BYTES = 1 << 16
+_TURNED = {5, 6, 7, 8}  # EXIF's orientations of images that lie on their side
 
 
 class RefusedError(Exception):
@@ -41,6 +45,30 @@ def read_rgb(path: str) -> Image.Image:
         ImageOps.exif_transpose(image, in_place=True)
         image = _eight_bit_rgb(image)
     return image
+
+
+def header_size(path: str) -> tuple[int, int] | None:
+    """Height and width of the upright image, from the file's first bytes; None if they are not those of an image.
+
+    A PNG that is turned by what follows its pixels is measured as it lies: nothing is decoded here.
+    """
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 (as above); opening a pipe would wait
+            return None
+        with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 (as above)
+            size = jpeg.plain_size(stream.read(_HEADER_BYTES))
+            if size:
+                return size[1], size[0]
+            stream.seek(0)
+            with warnings.catch_warnings(), Image.open(stream, formats=FORMATS) as image:
+                warnings.simplefilter("ignore")
+                # Pillow itself turns TIFF's.
+                turned = (
+                    image.format not in {"PNG", "TIFF"} and image.getexif().get(ExifTags.Base.Orientation) in _TURNED
+                )
+                return (image.width, image.height) if turned else (image.height, image.width)
+    except Exception:  # noqa: BLE001 (a decoder fed with arbitrary bytes may raise anything)
+        return None
 
 
 def _opened(content: bytes) -> Image.Image:

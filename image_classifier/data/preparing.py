@@ -15,7 +15,7 @@ from image_classifier.data.examples import Examples, Source
 from image_classifier.data.sources import builtin, cifar, table
 from image_classifier.data.sources.folder import folder_of_images
 from image_classifier.data.splits import held_out_test_split
-from image_classifier.data.store import FORMAT, Store, holds_a_table, is_store, open_store
+from image_classifier.data.store import FORMAT, DamagedStoreError, Store, is_store, open_store
 from image_classifier.data.tables import Column, as_json
 from image_classifier.data.writing import write_store
 from image_classifier.errors import UserError
@@ -52,9 +52,10 @@ def prepare(
     if columns is not None:
         settings["columns"] = as_json(columns)
     final = output if output is not None and not output.exists() else cache_folder / _key(source, settings)
-    if not is_store(final):
+    store = None if final == output else _cached(final)
+    if store is None:
         _make(final, source, dataset_folder, settings | {"columns": columns, "where": dataset_folder}, quiet=quiet)
-    store = open_store(final)
+        store = open_store(final)
     if store.duplicates:
         _logger.warning(
             "%d of %d test %s are also in train: the accuracy will look better than it is",
@@ -63,16 +64,6 @@ def prepare(
             "images" if store.columns is None else "rows",
         )
     return store if output is None or output == final else _same(store, output)
-
-
-def is_table(dataset_folder: str) -> bool:
-    """Whether the name is that of a table, as far as can be told without reading it."""
-    folder = Path(dataset_folder).expanduser()
-    if dataset_folder in BUILT_IN_DATA:
-        return dataset_folder in BUILT_IN_TABLES
-    if is_store(folder):
-        return holds_a_table(folder)
-    return folder.suffix.lower() in table.SUFFIXES and not folder.is_dir()
 
 
 def _as_asked(store: Store, image_size: int | None, output: Path | None) -> Store:
@@ -154,6 +145,24 @@ def _key(source: Source, settings: Mapping[str, Any]) -> str:
     stats = [(ascii(name), *rest) for name, *rest in source.stats]
     value = {**settings, "stats": stats, "format": FORMAT}
     return files.digest_bytes(files.canonical_json(value).encode())
+
+
+def _cached(final: Path) -> Store | None:
+    """The store in the cache; what is damaged there is removed, for it can be made again."""
+    if not os.path.lexists(final):
+        return None
+    try:
+        return open_store(final)
+    except DamagedStoreError as error:
+        damage = error.what
+    with files.lock(final.parent):
+        try:
+            # Another process may have made it again, or removed it, in the meantime.
+            return open_store(final) if os.path.lexists(final) else None
+        except DamagedStoreError:
+            _logger.warning("%s; it is made again", damage)
+            files.discard(final)
+    return None
 
 
 def _make(final: Path, source: Source, name: str, settings: dict[str, Any], *, quiet: bool) -> None:

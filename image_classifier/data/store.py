@@ -1,5 +1,6 @@
 """The prepared store: arrays that are hashed, read-only and mapped, and the one file that describes them."""
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,15 @@ import numpy as np
 from image_classifier import files
 from image_classifier.data.examples import Labels, Pixels
 from image_classifier.data.tables import Column, Encoded, columns_from
-from image_classifier.errors import UserError
+from image_classifier.errors import UserError, one_line
 
 FORMAT = 1
 INDEX = "store.json"
 SPLITS = ("train", "val", "test")
+_ARRAYS = [(split, part) for split in SPLITS for part in ("inputs", "labels")]
+# What is missing or of another kind is damage; what may not be read, or not now, is not.
+_NOT_THERE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+_READABLE = "make it readable for this user, and see that the disk is well"
 
 
 @dataclass(frozen=True)
@@ -43,15 +48,33 @@ class Store:
     columns: tuple[Column, ...] | None = None  # of a table: what the numbers of a row are
 
 
+class DamagedStoreError(UserError):
+    """A prepared store is not what was written."""
+
+
 def is_store(folder: Path) -> bool:
-    """Whether the folder says that it is a prepared store."""
-    return (folder / INDEX).is_file()
+    """Whether the folder is a prepared store, whole or damaged: it has an index, or arrays and no folders."""
+    # os.path: where a folder may not be read it says no, and whoever reads it next says why.
+    if os.path.isfile(folder / INDEX):  # noqa: PTH113
+        return True
+    if not any(os.path.isfile(folder / array_name(*part)) for part in _ARRAYS):  # noqa: PTH113
+        return False
+    return os.access(folder, os.R_OK) and not any(entry.is_dir() for entry in folder.iterdir())
 
 
 def holds_a_table(folder: Path) -> bool:
     """Whether the folder is a prepared store of a table; a damaged one is found when it is opened."""
-    index = files.read_json(folder / INDEX)
+    index = _read_index(folder)
     return isinstance(index, dict) and index.get("columns") is not None
+
+
+def stored_shape(folder: Path) -> tuple[int, int, int] | None:
+    """Height, width and channels as the store's index has them; whether they are true is found when it is opened."""
+    index = _read_index(folder)
+    shape = index.get("shape") if isinstance(index, dict) else None
+    if not isinstance(shape, list) or len(shape) != 3 or not all(isinstance(side, int) for side in shape):
+        return None
+    return shape[0], shape[1], shape[2]
 
 
 def array_name(split: str, part: str) -> str:
@@ -70,40 +93,47 @@ def content_digest(index: dict[str, Any]) -> str:
 
 def open_store(folder: Path) -> Store:
     """The store in `folder`, every byte checked against its index, mapped read-only."""
-    index = files.read_json(folder / INDEX)
+    index = _read_index(folder)
     if isinstance(index, dict) and index.get("format") not in (FORMAT, None):
-        raise UserError(
+        raise DamagedStoreError(
             f"{folder / INDEX} has format {index['format']}; this version reads format {FORMAT}",
             f"remove {folder} and prepare the data set again",
         )
     try:
         names = _checked_index(index)
-        splits = {split: _open_split(folder, index, split) for split in names}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise _damaged(folder, f"{INDEX} is not as it was written ({error})") from error
-    return Store(
-        folder=folder,
-        classes=tuple(index["classes"]),
-        shape=tuple(index["shape"]),
-        mean=tuple(index["mean"]),
-        std=tuple(index["std"]),
-        digest=index["digest"],
-        splits=splits,
-        duplicates=index["duplicates"],
-        image_size=index["image_size"],
-        draws_test=index["manifest"]["split_seed"] is not None,
-        columns=_columns(index),
-    )
+        return Store(
+            folder=folder,
+            classes=tuple(index["classes"]),
+            shape=tuple(index["shape"]),
+            mean=tuple(index["mean"]),
+            std=tuple(index["std"]),
+            digest=index["digest"],
+            splits={split: _open_split(folder, index, split) for split in names},
+            duplicates=index["duplicates"],
+            image_size=index["image_size"],
+            draws_test=index["manifest"]["split_seed"] is not None,
+            columns=_columns(index),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise _damaged(folder, f"{INDEX} is not as it was written ({one_line(error)})") from error
+
+
+def _read_index(folder: Path) -> Any:
+    try:
+        return files.read_json(folder / INDEX)
+    except UserError as error:
+        if isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, _NOT_THERE):
+            raise UserError(f"the prepared store {folder} cannot be opened: {error.what}", _READABLE) from error
+        raise _damaged(folder, error.what) from error
 
 
 def _columns(index: Any) -> tuple[Column, ...] | None:
     return None if index.get("columns") is None else columns_from(index["columns"])
 
 
-def _damaged(folder: Path, what: str) -> UserError:
-    return UserError(
-        f"the prepared store {folder} is damaged: {what}",
-        f"remove {folder} and run again: the store is made anew from the data set",
+def _damaged(folder: Path, what: str) -> DamagedStoreError:
+    return DamagedStoreError(
+        f"the prepared store {folder} is damaged: {what}", f"remove {folder} and prepare the data set again"
     )
 
 
@@ -112,7 +142,7 @@ def _checked_index(index: Any) -> list[str]:
     height, width, channels = index["shape"]
     columns = _columns(index)
     least, most = (0.0, 1.0) if columns is None else (-sys.float_info.max, sys.float_info.max)
-    expected = {array_name(split, part) for split in SPLITS for part in ("inputs", "labels")}
+    expected = {array_name(*part) for part in _ARRAYS}
     checks = {
         "shape": all(isinstance(n, int) and n > 0 for n in (height, width, channels)),
         "classes": len(index["classes"]) > 1 and all(isinstance(name, str) for name in index["classes"]),
@@ -149,7 +179,7 @@ def _open_split(folder: Path, index: Any, split: str) -> Split:
     names = index["manifest"]["files"]
     if names is None:
         return Split(inputs, labels, None)
-    if len(names[split]) != len(labels):
+    if len(names[split]) != len(labels) or not all(isinstance(name, str) for name in names[split]):
         raise ValueError("manifest")
     return Split(inputs, labels, tuple(names[split]))
 
@@ -163,12 +193,16 @@ def _check_file(folder: Path, name: str, entry: Any) -> None:
             raise _damaged(folder, f"{name} has {size} bytes, {entry['size']} were written")
         if files.digest_file(path) != entry["sha256"]:
             raise _damaged(folder, f"{name} is not what was written (its sha256 differs)")
-    except OSError as error:
+    except _NOT_THERE as error:
         raise _damaged(folder, f"{name} cannot be read: {error.strerror}") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}", _READABLE) from error
 
 
 def _mapped(folder: Path, name: str) -> np.ndarray[Any, Any]:
     try:
         return np.lib.format.open_memmap(folder / name, mode="r")
-    except (ValueError, OSError) as error:
+    except (ValueError, *_NOT_THERE) as error:
         raise _damaged(folder, f"{name} is no array: {error}") from error
+    except OSError as error:
+        raise UserError(f"{folder / name} cannot be read: {error.strerror}", _READABLE) from error

@@ -16,6 +16,9 @@ from image_classifier.errors import UserError
 
 Values = npt.NDArray[np.float64] | npt.NDArray[np.object_]
 Encoded = npt.NDArray[np.float32]
+LARGEST = float(np.finfo(np.float32).max)
+# Rows are multiplied by one over the deviation, which must be a 32-bit number too.
+_LEAST_DEVIATION = 4 / LARGEST
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,16 @@ def fitted(train: Table, where: str) -> tuple[Column, ...]:
         raise UserError(
             f"{', '.join(constant)} in {where} has one value in all training rows",
             f"leave it out: --drop_columns {','.join(constant)}",
+        )
+    narrow = [
+        name
+        for name, values in train.columns.items()
+        if values.dtype == np.float64 and values.astype(np.float32).std(dtype=np.float64) < _LEAST_DEVIATION
+    ]
+    if narrow:
+        raise UserError(
+            f"{', '.join(narrow)} in {where} varies by less than 32-bit numbers can tell",
+            f"subtract what all values have in common and choose another unit, or --drop_columns {','.join(narrow)}",
         )
     return tuple(
         Column(name) if values.dtype == np.float64 else Column(name, tuple(sorted(set(values.tolist()))))

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from image_classifier.data.preparing import is_table
+from image_classifier.data.outline import outline
 from image_classifier.settings.config import Config
 from image_classifier.settings.layers import Composition, Kind, Layer, Origin, compose, latest
 from image_classifier.settings.names import DEFAULT_DATASET, PUBLISHED_WEIGHTS
+
+_SMALL = 16  # pixels a side: up to here `cnn`, which sees such images whole
 
 
 def composed(layers: Sequence[Layer], experiments_folder: Path) -> Composition:
@@ -18,14 +20,23 @@ def composed(layers: Sequence[Layer], experiments_folder: Path) -> Composition:
     model = None if parent in (None, PUBLISHED_WEIGHTS) else _model_of(experiments_folder / str(parent))
     if model:
         return compose(layers, model, Origin(Kind.PARENT, f"the card of {parent}"))
-    return compose(layers, *_by_the_data(str(latest(layers, "dataset_folder") or DEFAULT_DATASET)))
+    return compose(layers, *_by_the_data(layers))
 
 
-def _by_the_data(dataset_folder: str) -> tuple[str, Origin]:
+def _by_the_data(layers: Sequence[Layer]) -> tuple[str, Origin]:
     """The default model for such data, and why."""
-    if is_table(dataset_folder):
-        return "dense", Origin(Kind.DATA, "the data: a table")
-    return "sprint", Origin(Kind.DATA, "the data: images")
+    found = outline(str(latest(layers, "dataset_folder") or DEFAULT_DATASET), _SMALL)
+    if found.is_table:
+        return "dense", _because(found.words)
+    asked = str(latest(layers, "image_size") or "")
+    if asked.isdecimal():
+        return ("cnn" if int(asked) <= _SMALL else "sprint"), _because(f"images prepared at {asked} × {asked} pixels")
+    small = found.size is not None and max(found.size) <= _SMALL
+    return ("cnn" if small else "sprint"), _because(found.words)
+
+
+def _because(words: str) -> Origin:
+    return Origin(Kind.DATA, f"the data: {words}")
 
 
 def _model_of(path: Path) -> str | None:

@@ -50,6 +50,8 @@ def plan(layers: Sequence[Layer], experiments_folder: Path, cache_folder: Path, 
     """The plan for a new run, or for going on with an earlier one; every refusal comes from here."""
     composition = _continued(layers, experiments_folder, earlier) if earlier else composed(layers, experiments_folder)
     config = composition.config
+    if composition.origins["model"].kind is Kind.DATA:
+        logger.info("model %s, chosen by %s", config.model, composition.origins["model"])
     store = prepare(composition.dataset_folder, cache_folder=cache_folder, **data_settings(config))
     _refuse_unfit(store, config.model)
     place = _place(config, earlier)

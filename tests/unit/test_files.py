@@ -108,3 +108,16 @@ def test_broken_json_is_named(tmp_path):
         files.read_json(tmp_path / "a.json")
     with pytest.raises(UserError, match=r"b\.json cannot be read"):
         files.read_json(tmp_path / "b.json")
+
+
+def test_what_is_discarded_is_gone_by_name_and_stays_open_for_who_reads_it(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "x").write_text("content")
+    (tmp_path / "link").symlink_to("folder")
+    with (tmp_path / "folder" / "x").open() as stream:
+        files.discard(tmp_path / "link")
+        assert (tmp_path / "folder" / "x").exists(), "of a link only the link goes"
+        files.discard(tmp_path / "folder")
+        assert stream.read() == "content"
+    files.discard(tmp_path / "folder")
+    assert list(tmp_path.iterdir()) == []

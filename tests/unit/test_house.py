@@ -105,6 +105,35 @@ def test_the_readme_shows_every_entry_of_the_repository_and_no_other(repository,
     assert {name for name in drawn - known if re.fullmatch(r"[\w.-]+", name) and name != repository.name} == set()
 
 
+def ignored(repository, path):
+    """Whether git would leave out the path, tracked or not."""
+    command = ["git", "check-ignore", "--quiet", "--no-index", path]
+    return subprocess.run(command, cwd=repository, check=False).returncode == 0
+
+
+def test_data_and_experiments_are_there_and_say_what_git_ignores(repository, repository_files):
+    kept = {str(path) for path in repository_files if path.parts[0] in {"data", "experiments"}}
+    assert {"data/README.md", "data/cifar_dataset/metadata.json", "experiments/README.md"} <= kept
+    assert {path for path in kept if ignored(repository, path)} == set()
+    for path in (
+        *("data/pets/cat/1.png", "data/table.csv", "data/cifar_dataset/cifar-10-batches-py/test_batch"),
+        *("data/cifar_dataset/.cifar-10-batches-py.x.tmp/test_batch", "data/pets/metadata.json", "data/pets/README.md"),
+        *("experiments/demo/digits/model.pth", "experiments/pets/first/checkpoint.pth", "experiments/mlflow.db"),
+    ):
+        assert ignored(repository, path), path
+    for name in ("model.pth", "model.skops", "metrics.png", "metrics.json", "predictions.npz", "run.json"):
+        assert not ignored(repository, f"experiments/pets/first/{name}"), name
+
+
+def test_the_large_files_of_runs_and_no_others_belong_to_git_lfs(repository):
+    paths = [f"experiments/pets/first/{name}" for name in ("model.pth", "a.png", "model.skops", "predictions.npz")]
+    others = ["experiments/README.md", "experiments/pets/first/metrics.json", "docs/pictures/metrics.png"]
+    command = ["git", "check-attr", "filter", "--", *paths, *others]
+    said = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert [line.partition(": filter: ")[2] for line in said[: len(paths)]] == ["lfs"] * len(paths)
+    assert "lfs" not in {line.partition(": filter: ")[2] for line in said[len(paths) :]}
+
+
 def test_the_repository_holds_nothing_large(repository, repository_files):
     sizes = {str(path): (repository / path).stat().st_size for path in repository_files}
     assert {path: size for path, size in sizes.items() if size > 2_000_000} == {}

@@ -6,6 +6,7 @@ from image_classifier.data.examples import Examples, Source
 from image_classifier.data.tables import Table
 from image_classifier.errors import UserError, suggestion
 
+DIGITS_SIZE = (8, 8)
 _BRIGHTEST = 16
 
 

@@ -18,7 +18,7 @@ METADATA = "metadata.json"
 TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 TEST = "test_batch"
 NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-_SIDE, _CHANNELS = 32, 3
+SIDE, _CHANNELS = 32, 3
 
 
 def is_cifar(folder: Path) -> bool:
@@ -65,13 +65,13 @@ def _read_batch(path: Path) -> tuple[Labels, Pixels]:
     if not isinstance(content, dict) or not {"data", "labels"} <= content.keys():
         raise _incomplete(path, "holds no data and labels")
     data, labels = content["data"], np.asarray(content["labels"])
-    if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.shape[1:] != (_CHANNELS * _SIDE * _SIDE,):
+    if not isinstance(data, np.ndarray) or data.dtype != np.uint8 or data.shape[1:] != (_CHANNELS * SIDE * SIDE,):
         raise _incomplete(path, "holds data that are not rows of 3072 bytes")
     if labels.shape != (len(data),) or labels.dtype.kind not in "iu" or not len(labels):
         raise _incomplete(path, f"does not hold one label for each of its {len(data)} images")
     if labels.min() < 0 or labels.max() >= len(NAMES):
         raise _incomplete(path, f"holds labels from {labels.min()} to {labels.max()} instead of 0 to {len(NAMES) - 1}")
-    pixels = data.reshape(-1, _CHANNELS, _SIDE, _SIDE).transpose(0, 2, 3, 1)
+    pixels = data.reshape(-1, _CHANNELS, SIDE, SIDE).transpose(0, 2, 3, 1)
     return labels.astype(np.int64), np.ascontiguousarray(pixels)
 
 

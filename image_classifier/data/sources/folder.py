@@ -4,16 +4,18 @@ import logging
 import os
 import stat
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from image_classifier.data.examples import Examples, ImageFile, Source, Stat, checked_class_names, shown
+from image_classifier.data.pixels import header_size
+from image_classifier.data.sources.split_names import SPLITS, misspelt, nearly
 from image_classifier.errors import UserError
 
-SPLITS = ("train", "val", "test")
+_FIRST_LOOK = 20  # files that are opened to see whether there are images among them
 _LITTER = {"Thumbs.db", "desktop.ini", "__MACOSX"}
 _logger = logging.getLogger(__name__)
 
@@ -52,6 +54,13 @@ def folder_of_images(folder: Path) -> Source:
     return Source("folder", tuple(stats), draws_test="test" not in examples, load=lambda: (classes, examples))
 
 
+def image_paths(folder: Path) -> Iterator[str]:
+    """The files that should be images, one class after the other; nothing is opened."""
+    for root in _split_roots(folder).values():
+        for per_class in _listing(str(root)).folders:
+            yield from (file.path for file in _files_below(per_class.path, (_identity(str(root)),)))
+
+
 def _split_roots(folder: Path) -> dict[str, Path]:
     """The folders that hold the class folders, per split."""
     names = [entry.name for entry in _listing(str(folder)).folders]
@@ -59,6 +68,7 @@ def _split_roots(folder: Path) -> dict[str, Path]:
     others = [name for name in names if name not in SPLITS]
     if not named or (others and named == ["train"] and _listing(str(folder / "train")).files):
         # A folder `train` with images in it, beside other class folders, is the class of trains.
+        _refuse_misspelt(folder, names)
         return {"train": folder}
     if others:
         raise UserError(
@@ -70,6 +80,27 @@ def _split_roots(folder: Path) -> dict[str, Path]:
             f"{folder} has {_joined(named)}, but no folder train", "put the class folders to learn from into train/"
         )
     return {name: folder / name for name in named}
+
+
+def _refuse_misspelt(folder: Path, names: list[str]) -> None:
+    """Refuse folders of class folders that are named nearly like splits: they would be read as classes."""
+    inside = {name: _listing(str(folder / name)) for name in names if nearly(name)}
+    holding = {name: [entry.name for entry in here.folders] for name, here in inside.items() if _only_folders(here)}
+    found = misspelt(names, holding)
+    if not found:
+        return
+    renamed = ", ".join(f"{shown(name)} to {split}" for name, split in found.items() if name != split)
+    raise UserError(
+        f"{folder} has {_joined(found)}: it looks like a split, and would be read as a class"
+        if len(found) == 1
+        else f"{folder} has {_joined(found)}: they look like splits, and would be read as classes",
+        f"splits are spelled train, test and val: rename {renamed}; or put images, not folders, into a class folder",
+    )
+
+
+def _only_folders(here: Listing) -> bool:
+    """Whether there are folders and no images beside them; a table or a note may lie there."""
+    return bool(here.folders) and not any(header_size(entry.path) for entry in here.files[:_FIRST_LOOK])
 
 
 def _joined(names: Iterable[str]) -> str:

@@ -1,12 +1,11 @@
 """Tables: CSV and Parquet files with a row for each example and a column that names its class."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from image_classifier.data.examples import Examples, Labels, Source, checked_class_names, shown
-from image_classifier.data.tables import Table, Values, number
+from image_classifier.data.examples import Examples, Source, shown
+from image_classifier.data.sources.columns import as_utf8, classes, refuse_text, values
+from image_classifier.data.tables import Table
 from image_classifier.errors import UserError, one_line, suggestion
 
 if TYPE_CHECKING:
@@ -18,9 +17,6 @@ PUBLISHED = {
     "WineQT.csv": 'Kaggle\'s "Wine Quality Dataset", https://www.kaggle.com/datasets/yasserh/wine-quality-dataset',
 }
 _LONGEST = 200  # characters of a foreign error
-_MOST_CLASSES = 1000
-_MOST_CATEGORIES = 100
-_SLIPS = 0.1  # if no more of a column's values are no numbers, they are mistakes
 
 
 def table_file(path: Path, target: str | None, drop: tuple[str, ...]) -> Source:
@@ -53,7 +49,7 @@ _FORM = "a CSV file has comma-separated columns in UTF-8, with their names in th
 
 def columns(table: "pa.Table", path: Path, names: list[str]) -> Table:
     """The named columns as numbers and categories."""
-    return Table({name: _values(table.column(name), name, path) for name in names})
+    return Table({name: values(table.column(name), name, path) for name in names})
 
 
 def _load(path: Path, target: str | None, drop: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, Examples]]:
@@ -68,12 +64,12 @@ def _load(path: Path, target: str | None, drop: tuple[str, ...]) -> tuple[tuple[
     kept = [name for name in names if name not in (label, *drop)]
     if not kept:
         raise UserError(f"{path} has no column beside {label} to learn from", "drop fewer columns")
-    classes, labels = _classes(table.column(label), label, path)
+    names_of_classes, labels = classes(table.column(label), label, path)
     rows = columns(table, path, kept)
-    for name, values in rows.columns.items():
-        if values.dtype == object:
-            _refuse_text(values.tolist(), name, path)
-    return classes, {"train": Examples(labels, rows)}
+    for name, cells in rows.columns.items():
+        if cells.dtype == object:
+            refuse_text(cells.tolist(), name, path)
+    return names_of_classes, {"train": Examples(labels, rows)}
 
 
 def _target(target: str | None, names: list[str], path: Path) -> str:
@@ -88,8 +84,23 @@ def _has(names: list[str]) -> str:
     return f"it has {', '.join(names)}"
 
 
+def _place(path: Path) -> str:
+    """Where the first byte lies that is not UTF-8."""
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError as error:
+                before = line[: error.start].decode()
+                return f": line {number}, byte {error.start + 1} ({line[error.start]:#04x}, after '{before[-20:]}')"
+    return ""
+
+
 def _refuse_shape(table: "pa.Table", path: Path) -> None:
-    names = table.column_names
+    try:
+        names = table.column_names
+    except UnicodeDecodeError:
+        raise UserError(f"the names of the columns in {path} are not UTF-8 text{_place(path)}", as_utf8(path)) from None
     if len(set(names)) != len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise UserError(f"{path} has the column {', '.join(twice)} more than once", "rename or remove it")
@@ -98,58 +109,3 @@ def _refuse_shape(table: "pa.Table", path: Path) -> None:
         raise UserError(f"the columns of {path} are separated by {mark!r}", "write it with commas")
     if table.num_rows == 0:
         raise UserError(f"{path} has a header and no rows", "add rows")
-
-
-def _values(column: Any, name: str, path: Path) -> Values:
-    from pyarrow import types  # noqa: PLC0415
-
-    if column.null_count:
-        row = column.is_null().to_pylist().index(True)
-        raise UserError(
-            f"{name} in {path} has no value in {column.null_count} of {len(column)} rows, first in row {row + 1}",
-            f"fill it in, remove these rows, or leave the column out: --drop_columns {name}",
-        )
-    if types.is_integer(column.type) or types.is_floating(column.type) or types.is_decimal(column.type):
-        numbers = np.array(column.to_pylist(), dtype=np.float64)
-        if not np.isfinite(numbers).all():
-            row = int((~np.isfinite(numbers)).argmax())
-            raise UserError(f"{name} in {path} is {numbers[row]} in row {row + 1}", "correct it or remove the row")
-        return numbers
-    if types.is_boolean(column.type) or types.is_string(column.type) or types.is_large_string(column.type):
-        return np.array([str(value) for value in column.to_pylist()], dtype=object)
-    raise UserError(f"{name} in {path} has the type {column.type}", f"write numbers, or --drop_columns {name}")
-
-
-def _refuse_text(texts: list[str], name: str, path: Path) -> None:
-    """Refuse what is no category: numbers with a slip of the pen among them, and names that hardly recur."""
-    odd = [text for text in texts if number(text) is None]
-    if odd and len(odd) <= _SLIPS * len(texts):
-        raise UserError(
-            f"{name} in {path} holds numbers, but also {odd[0]!r}",
-            f"correct it, or leave the column out: --drop_columns {name}",
-        )
-    count = len(set(texts))
-    if count > min(_MOST_CATEGORIES, len(texts) - 1):
-        raise UserError(
-            f"{name} in {path} has {count} different texts: too many to be categories",
-            f"leave it out: --drop_columns {name}",
-        )
-
-
-def _classes(column: Any, name: str, path: Path) -> tuple[tuple[str, ...], Labels]:
-    if column.null_count:
-        row = column.is_null().to_pylist().index(True)
-        raise UserError(f"{name} in {path} has no value in row {row + 1}", "name its class, or remove the row")
-    values = column.to_pylist()
-    distinct = sorted(set(values))
-    if len(distinct) < 2:
-        raise UserError(f"{name} in {path} names one class only: {distinct[0]}", "two or more are needed")
-    fractions = any(isinstance(value, float) and not value.is_integer() for value in distinct)
-    if fractions or len(distinct) > min(_MOST_CLASSES, len(values) // 2):
-        raise UserError(
-            f"{name} in {path} has {len(distinct)} different values in {len(values)} rows: a number, not a class",
-            "classes are few and named again and again; make ranges of it, or name another --target_column",
-        )
-    number = {value: index for index, value in enumerate(distinct)}
-    names = [str(int(value)) if isinstance(value, float) else str(value) for value in distinct]
-    return checked_class_names(names, str(path)), np.array([number[value] for value in values], dtype=np.int64)

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import shutil
 import struct
 
 import numpy as np
@@ -202,4 +203,14 @@ def test_only_an_empty_or_default_place_is_one_to_download_to(tmp_path, cifar, m
     assert is_cifar(tmp_path / "new")
     (tmp_path / "new" / "cat").mkdir()
     assert not is_cifar(tmp_path / "new")
+    assert is_cifar(cifar)
+
+
+def test_the_default_folder_of_a_clone_names_the_classes_and_waits_for_the_batches(cifar, prepared, repository):
+    default = repository / "data" / "cifar_dataset"
+    names = json.loads((default / "metadata.json").read_text())["classes"]
+    assert names == ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+    shutil.copy(default / "metadata.json", cifar)
+    assert prepared(cifar).classes == tuple(names)
+    shutil.rmtree(cifar / "cifar-10-batches-py")
     assert is_cifar(cifar)

@@ -170,6 +170,84 @@ def test_other_folders_beside_train_and_test_are_refused_by_name(split_pets, pic
     assert refusal(split_pets).endswith("has train, test beside other folders: unlabelled")
 
 
+@pytest.fixture
+def folders(tmp_path, picture):
+    """Makes a data set of one picture, written again and again, at the named places."""
+    picture(tmp_path / "picture.png")
+
+    def make(*places):
+        for place in places:
+            path = tmp_path / "set" / place / "x.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            os.link(tmp_path / "picture.png", path)
+        return tmp_path / "set"
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("train", "other", "split"),
+    [
+        ("training", "testing", "test"), ("TRAIN", "VAL", "val"), ("Train", "Validation", "val"),
+        ("training", "dev", "val"), ("train_images", "test_images", "test"), ("TrainSet", "TestSet", "test"),
+        ("training_set", "valid_set", "val"), ("trainset", "testset", "test"), ("img-train", "img-test", "test"),
+        ("train2017", "val2017", "val"), ("seg_train", "seg_test", "test"), ("1 train", "2 eval", "val"),
+        ("cifar10_train", "cifar10_test", "test"), ("trn", "tst", "test"), ("Train Data", "Valid Data", "val"),
+    ],
+)  # fmt: skip
+def test_folders_named_nearly_like_splits_are_refused_with_the_names_they_should_have(folders, train, other, split):
+    folder = folders(*(f"{top}/{name}" for top in (train, other) for name in ("cat", "dog")))
+    with pytest.raises(UserError) as caught:
+        loaded(folder)
+    assert "look like splits" in caught.value.what
+    assert f"{train} to train" in caught.value.hint
+    assert f"{other} to {split}" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["train_images", "Training", "TEST", "valid"])
+def test_a_folder_named_nearly_like_a_split_beside_none_is_refused(folders, name):
+    assert f"has {name}: it looks like a split" in refusal(folders(f"{name}/cat", f"{name}/dog"))
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        ("train_images/cat", "train_images/dog", "test_images"),  # the images to classify, as in competitions
+        ("training/cat", "training/dog", "testing/cat", "testing/dog", "unlabelled"),
+        ("seg_train/cat", "seg_train/dog", "seg_test/cat", "seg_test/dog", "seg_pred"),
+        ("training/cat", "training/dog", "testing/dog", "testing/cow"),
+        ("Training/cat", "Training/dog", "training/cat", "training/dog", "Test/cat"),
+    ],
+)
+def test_such_folders_are_refused_whatever_lies_beside_them(folders, places):
+    assert "look like splits" in refusal(folders(*places))
+
+
+def test_a_note_beside_the_class_folders_does_not_make_a_class_of_them(folders):
+    folder = folders("training/cat", "training/dog", "testing/cat", "testing/dog")
+    (folder / "training" / "labels.csv").write_text("a table\n")
+    assert "look like splits" in refusal(folder)
+
+
+@pytest.mark.parametrize(
+    "places",
+    [
+        ("trains", "test_tubes"),
+        ("train", "bus"),
+        ("training", "testing"),
+        ("training", "testing", "training/more", "testing/more"),
+        ("train_station/day", "train_station/night", "test_tube/day", "test_tube/night"),
+        ("training/monday", "training/tuesday", "running/monday", "running/tuesday"),
+        ("trains/a", "trains/b", "contests/a", "contests/b"),
+        ("crash test/a", "crash test/b", "training/a", "training/b"),
+        ("test 1/a", "test 1/b", "test 2/a", "test 2/b"),
+        ("training/monday", "testing/friday", "running/sunday"),
+    ],
+)
+def test_classes_whose_names_only_remind_of_splits_are_classes(folders, places):
+    assert loaded(folders(*places))[0] == tuple(sorted({place.partition("/")[0] for place in places}))
+
+
 @pytest.mark.parametrize("name", [b"do\ng", b"do\x07g", b"d\xe9g", b"  "])
 def test_class_names_that_are_not_plain_text_are_refused(pets, name):
     os.rename(pets / "dog", os.path.join(os.fsencode(pets), name))

@@ -1,5 +1,6 @@
 """Tests of how each odd image becomes 8-bit RGB; the truth is computed by hand or by Pillow's own arithmetic."""
 
+import os
 import struct
 import zlib
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, UnidentifiedImageError
 
-from image_classifier.data.pixels import RefusedError, fitted, read_rgb
+from image_classifier.data.pixels import RefusedError, fitted, header_size, read_rgb
 
 GRADIENT = np.arange(64, dtype=np.uint8).reshape(8, 8)
 
@@ -254,3 +255,23 @@ def test_a_file_larger_than_the_limit_is_refused_before_it_is_read(tmp_path):
         stream.truncate((1 << 30) + 1)
     with pytest.raises(RefusedError, match="larger than the limit"):
         read(tmp_path / "x.png")
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "bmp", "gif", "webp", "tif", "ppm"])
+@pytest.mark.parametrize("orientation", [None, 3, 6])
+def test_the_header_tells_the_size_of_the_upright_image(tmp_path, suffix, orientation):
+    path = tmp_path / f"x.{suffix}"
+    exif = Image.Exif()
+    if orientation and suffix in {"jpg", "webp", "tif"}:
+        exif[0x0112] = orientation
+    Image.new("RGB", (12, 5)).save(path, exif=exif)
+    image = read_rgb(str(path))
+    assert header_size(str(path)) == (image.height, image.width)
+
+
+def test_what_has_no_header_of_an_image_has_no_size_and_a_pipe_is_not_waited_for(tmp_path):
+    (tmp_path / "notes.txt").write_text("notes")
+    (tmp_path / "empty.png").write_bytes(b"")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("notes.txt", "empty.png", "pipe", "missing", "."):
+        assert header_size(str(tmp_path / name)) is None

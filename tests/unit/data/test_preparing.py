@@ -4,6 +4,7 @@ import logging
 import os
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -342,6 +343,89 @@ def test_a_leftover_is_never_taken_for_a_store(pets, prepared, tmp_path):
 def test_a_cache_folder_that_cannot_be_made_is_named(pets, prepared, tmp_path):
     (tmp_path / "file").write_text("")
     assert str(tmp_path / "file" / "cache") in refusal(prepared, pets, cache_folder=tmp_path / "file" / "cache").what
+
+
+def cut(path):
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def emptied(folder):
+    for path in folder.iterdir():
+        path.unlink()
+
+
+def replaced_by_a_file(folder):
+    shutil.rmtree(folder)
+    folder.write_text("no folder")
+
+
+DAMAGE = {
+    "an index cut short": lambda folder: cut(folder / "store.json"),
+    "an empty index": lambda folder: files.write_bytes(folder / "store.json", b""),
+    "an index that is a list": lambda folder: files.write_text(folder / "store.json", "[]"),
+    "an index nested deep": lambda folder: files.write_text(folder / "store.json", "[" * 100_000),
+    "no index": lambda folder: (folder / "store.json").unlink(),
+    "an index of another format": lambda folder: files.write_text(folder / "store.json", '{"format": 99}'),
+    "an array cut short": lambda folder: cut(folder / "train_inputs.npy"),
+    "no labels": lambda folder: (folder / "test_labels.npy").unlink(),
+    "other bytes": lambda folder: files.write_bytes(folder / "train_labels.npy", bytes(264)),
+    "an empty folder": emptied,
+    "a file in its place": replaced_by_a_file,
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_store_in_the_cache_is_made_again_with_a_warning(pets, prepared, caplog, name):
+    store = prepared(pets)
+    held = store.splits["train"].inputs
+    before = np.array(held)
+    DAMAGE[name](store.folder)
+    again = prepared(pets)
+    assert (again.folder, again.digest) == (store.folder, store.digest)
+    assert [record.levelname for record in caplog.records if "it is made again" in record.message] == ["WARNING"]
+    assert os.listdir(store.folder.parent) == [store.folder.name]
+    assert np.array_equal(held, before), "who has the damaged one mapped is not hurt"
+    caplog.clear()
+    assert prepared(pets).digest == store.digest
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_store_of_the_user_s_is_named_and_left_as_it_is(pets, prepared, tmp_path, name):
+    out = prepared(pets, output=tmp_path / "out").folder
+    DAMAGE[name](out)
+    before = tree(tmp_path / "out")
+    assert str(out) in refusal(prepared, pets, output=out).what
+    if name not in {"an empty folder", "a file in its place"}:
+        error = refusal(prepared, out)
+        assert f"{out} is damaged" in error.what or "has format 99" in error.what
+        assert f"remove {out} and prepare" in error.hint
+    assert tree(tmp_path / "out") == before
+
+
+def test_a_store_in_the_cache_that_cannot_be_read_now_is_kept(pets, prepared):
+    folder = prepared(pets).folder
+    (folder / "store.json").unlink()
+    (folder / "store.json").symlink_to("x" * 300)  # fails for root too, as a missing permission fails for others
+    before = os.listdir(folder)
+    assert "cannot be opened" in refusal(prepared, pets).what
+    assert os.listdir(folder) == before
+
+
+def test_many_who_find_a_damaged_store_at_once_all_get_a_whole_one(pets, prepared):
+    store = prepared(pets)
+
+    def found(_):
+        again = prepared(pets)
+        return again.digest, np.array(again.splits["train"].inputs).tobytes()
+
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(5):
+            (store.folder / "test_labels.npy").unlink()
+            assert set(pool.map(found, range(8))) == {(store.digest, store.splits["train"].inputs.tobytes())}
+    assert os.listdir(store.folder.parent) == [store.folder.name]
 
 
 def test_one_line_is_logged_when_there_is_no_terminal(pets, prepared, caplog, capfd):

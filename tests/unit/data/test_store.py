@@ -1,12 +1,13 @@
 """Tests of opening a store: whatever was done to its files is found and named."""
 
 import json
+import os
 
 import numpy as np
 import pytest
 
 from image_classifier import files
-from image_classifier.data.store import content_digest, open_store
+from image_classifier.data.store import DamagedStoreError, content_digest, is_store, open_store
 from image_classifier.errors import UserError
 
 
@@ -106,6 +107,10 @@ def test_an_array_of_pickled_objects_is_not_loaded(store):
         lambda index: index["files"].pop("test_inputs.npy"),
         lambda index: index["files"].update({"../../etc/passwd": {"sha256": "", "size": 0}}),
         lambda index: index["manifest"]["files"].update(train=["one"]),
+        lambda index: index["manifest"]["files"].update(train=[1] * 17),
+        lambda index: index["manifest"]["files"].update(train=None),
+        lambda index: index["manifest"].pop("split_seed"),
+        lambda index: index.update(manifest=[]),
         lambda index: index.pop("manifest"),
     ],
 )
@@ -133,6 +138,44 @@ def test_an_index_that_is_no_json_is_refused(store):
     (store.folder / "store.json").write_text("{")
     with pytest.raises(UserError, match=r"store\.json is not valid JSON"):
         open_store(store.folder)
+
+
+def test_an_index_nested_a_thousand_deep_is_refused(store):
+    (store.folder / "store.json").write_text("[" * 100_000 + "]" * 100_000)
+    assert "store.json is not valid JSON" in refusal(store)
+
+
+def test_an_index_that_is_gone_leaves_a_damaged_store_and_no_folder_of_images(store, prepared):
+    (store.folder / "store.json").unlink()
+    assert "store.json cannot be read: No such file" in refusal(store)
+    assert is_store(store.folder)
+    with pytest.raises(DamagedStoreError, match=r"the prepared store \S+ is damaged"):
+        prepared(store.folder)
+
+
+def test_arrays_beside_class_folders_are_no_store(pets, prepared):
+    np.save(pets / "train_inputs.npy", np.zeros(3))
+    assert not is_store(pets)
+    assert prepared(pets).classes == ("cat", "dog")
+
+
+@pytest.mark.parametrize("name", ["store.json", "train_inputs.npy"])
+def test_a_disk_that_cannot_be_read_is_no_damage(store, name):
+    # As root there is no file without permission; a path that is too long fails in the same way.
+    (store.folder / name).unlink()
+    (store.folder / name).symlink_to("x" * 300)
+    with pytest.raises(UserError, match=r"cannot be (opened|read)") as caught:
+        open_store(store.folder)
+    assert not isinstance(caught.value, DamagedStoreError)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+@pytest.mark.parametrize("name", ["store.json", "train_inputs.npy"])
+def test_a_store_without_permission_is_no_damage(store, name):
+    (store.folder / name).chmod(0)
+    with pytest.raises(UserError, match="Permission denied") as caught:
+        open_store(store.folder)
+    assert not isinstance(caught.value, DamagedStoreError)
 
 
 def test_another_format_is_refused_by_its_number(store):

@@ -138,6 +138,12 @@ def test_categories_that_look_like_numbers_are_found_again_where_nothing_else_st
         (lambda lines: [*lines, "1,x2,red,rose"], "kind", ["width", "numbers, but also 'x2'"]),
         (lambda lines: [f"{line},{'id' if not row else f'user {row}'}" for row, line in enumerate(lines)], "kind",
          ["40 different texts", "--drop_columns id"]),
+        (lambda lines: [*lines, "1e39,1,red,rose"], "kind", ["length", "1e+39", "row 41", "t.csv", "--drop_columns"]),
+        (lambda lines: [*lines, "-1e308,1,red,rose"], "kind", ["length", "-1e+308", "row 41"]),
+        (lambda lines: [*lines, "1e400,1,red,rose"], "kind", ["length", "inf", "row 41"]),
+        (lambda lines: [*lines, f"{10**60},1,red,rose"], "kind", ["length", "1e+60", "row 41"]),
+        (lambda lines: [line.replace(".5", "e-300") for line in lines], "kind", ["length", "less than 32-bit"]),
+        (lambda lines: [line.replace(".5,", "e-41,") for line in lines], "kind", ["length", "less than 32-bit"]),
         (lambda lines: [f"{line},{'day' if not row else '2020-01-01'}" for row, line in enumerate(lines)], "kind",
          ["day", "date32"]),
     ],
@@ -146,6 +152,36 @@ def test_a_table_that_cannot_be_learned_from_is_refused_with_the_place_and_the_w
     said = " | ".join(refused(change(flowers()), target))
     for word in words:
         assert word in said
+
+
+@pytest.mark.parametrize(
+    ("change", "target", "words"),
+    [
+        (("aster", "café"), "kind", ["kind in", "t.csv", "row 1", r"'caf\xe9'"]),
+        (("white", "weiß"), "kind", ["colour in", "t.csv", "row 2", r"'wei\xdf'"]),
+        (("width", "größe"), "kind", ["names of the columns", "t.csv", "line 1, byte 10", "'length,gr'"]),
+        (("kind", "kïnd"), "kïnd", ["names of the columns", "t.csv", "line 1, byte 22"]),
+    ],
+)
+def test_text_in_latin_1_is_refused_with_its_place_and_the_command_that_helps(refused, change, target, words):
+    what, hint = refused([line.replace(*change) for line in flowers()], target, encoding="latin-1")
+    for word in words:
+        assert word in what
+    assert "iconv -f LATIN1 -t UTF-8 t.csv" in hint
+
+
+def test_a_column_in_latin_1_can_be_left_out(table, prepared):
+    path = table([line.replace("white", "weiß") for line in flowers()], encoding="latin-1")
+    store = prepared(path, target_column="kind", drop_columns=("colour",))
+    assert [column.name for column in store.columns] == ["length", "width"]
+
+
+def test_the_largest_and_the_smallest_numbers_that_32_bits_can_scale_are_read(table, prepared):
+    lines = ["a,b,kind", *(f"{(-3.4e38, 3.4e38)[row % 2]},{row}e-36,{('aster', 'rose')[row % 2]}" for row in range(40))]
+    store = prepared(table(lines), target_column="kind")
+    scaled = (store.splits["test"].inputs[:, 0, 0] - np.float32(store.mean)) * (1 / np.array(store.std, np.float32))
+    assert np.isfinite(scaled).all()
+    assert (np.abs(scaled) < 3).all()
 
 
 @pytest.mark.parametrize(

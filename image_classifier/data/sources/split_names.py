@@ -1,0 +1,52 @@
+"""Folders that are named nearly like a split: train, val and test are spelled so, and nothing is guessed."""
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+SPLITS = ("train", "val", "test")
+_WORDS = {
+    "train": r"train(?:ing)?|trn",
+    "val": r"val|valid(?:ation)?|dev|eval(?:uation)?",
+    "test": r"tests?|testing|tst",
+}
+# What people write before and after it: train_images, img_test, ValidationSet, training-data.
+_FILLER = r"(?:images?|imgs?|pictures?|pics?|photos?|data|dataset|sets?|split|samples?|folders?)"
+_PATTERN = re.compile("|".join(rf"{_FILLER}*(?P<{split}>{words}){_FILLER}*" for split, words in _WORDS.items()))
+
+
+class Nearly(NamedTuple):
+    """The split that a name seems to mean, and the other words in it: `seg` in `seg_train`."""
+
+    split: str
+    rest: str
+
+
+def nearly(name: str) -> Nearly | None:
+    """What a folder's name says of a split: nothing in `trains` and `contest`, `test` and `tube` in `test_tube`."""
+    # TrainSet is two words, as train_set is.
+    words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).casefold())
+    meanings = [(str(found.lastgroup), word) for word in words if (found := _PATTERN.fullmatch(word))]
+    if len(meanings) != 1:
+        return None
+    split, meant = meanings[0]
+    return Nearly(split, " ".join(word for word in words if word != meant and not re.fullmatch(_FILLER, word)))
+
+
+def misspelt(names: Collection[str], holding: Mapping[str, Collection[str]]) -> dict[str, str]:
+    """Which of the folders `names` are meant as splits, and as which; `holding` are those that hold folders only.
+
+    A word is no proof: a class may be called `testing` and have sub-folders. Names that differ in nothing but the
+    split are proof if nothing else is there, or if they hold folders of the same name; so is a name all alone.
+    """
+    groups: dict[str, dict[str, str]] = defaultdict(dict)
+    for name in names:
+        if found := nearly(name):
+            groups[found.rest][name] = found.split
+    for group in groups.values():
+        inside = [name for folder in group if folder in holding for name in holding[folder]]
+        different = len(set(group.values())) > 1 or len(names) == 1
+        if different and inside and (len(group) == len(names) or len(set(inside)) < len(inside)):
+            return group
+    return {}
