@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from image_classifier import composition, runs, tracking
+from image_classifier import composition, masking, runs, tracking
 from image_classifier.config import Config
 from image_classifier.runs import Run
 from image_classifier.stages import settings
@@ -30,7 +30,8 @@ def train(
     request = stage.Request(
         experiment_name, run_name, [data, composition.code_layer(config or Config())], Path(experiments_folder),
         Path(cache_folder) if cache_folder else settings.default_cache(), resume,
-        tracking.settle(tracking_uri, Path(experiments_folder)), dict(tags or {}),
+        tracking.settle(tracking_uri, Path(experiments_folder)),
+        {name: masking.masked(str(value)) for name, value in (tags or {}).items()},
     )  # fmt: skip
     return stage.train(request)[0]
 

@@ -5,13 +5,14 @@ import functools
 import logging
 import socket
 import time
+import traceback
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from image_classifier import files
+from image_classifier import files, masking
 from image_classifier.errors import UserError, one_line
 from image_classifier.tracking.address import Where
 from image_classifier.tracking.server import Server
@@ -115,7 +116,9 @@ def send(run: "Run", where: Where, parent: str | None = None) -> bool:
     from image_classifier.tracking import entries  # noqa: PLC0415
 
     noted = _noted(run, **({"parent": parent} if parent else {}))
-    known = noted.record["tracking"].get("runs", {})
+    # An earlier version kept more of an address than may be shown.
+    before = noted.record["tracking"].get("runs", {})
+    known = {masking.masked(place, whole=True): run_id for place, run_id in before.items()}
 
     def mirror() -> str:
         # The id is noted before run.json itself is sent.
@@ -162,8 +165,8 @@ def _guarded(name: str, where: Where, act: Callable[[], Given]) -> Given | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return act()
-    except Exception as error:  # whatever it is: no trouble of the mirror may cost the run
-        logger.debug("not sent", exc_info=True)
+    except Exception as error:  # noqa: BLE001 (whatever it is: no trouble of the mirror may cost the run)
+        logger.debug("not sent: %s", where.hidden(traceback.format_exc()))
         reason = error.what if isinstance(error, UserError) else one_line(error)
         logger.warning("%s was not sent to %s: %s", name, where.shown, where.hidden(reason)[:_LONGEST_REASON])
         return None

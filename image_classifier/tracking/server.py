@@ -60,7 +60,7 @@ class Server:
         with signals.postponed():
             from mlflow.tracking import MlflowClient  # noqa: PLC0415
 
-        for name in ("mlflow", "alembic"):
+        for name in ("mlflow", "alembic", "urllib3"):  # their warnings quote addresses
             logging.getLogger(name).setLevel(logging.ERROR)
         if not where.uri.startswith("http"):
             from mlflow.store.db import utils  # noqa: PLC0415

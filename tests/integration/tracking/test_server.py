@@ -82,7 +82,7 @@ def test_the_command_line_sends_while_the_server_is_up_and_exits_with_4_while_it
     server = mlflow_server(tmp_path, port)
     sent = command(tmp_path, "track", "e/new", MLFLOW_TRACKING_URI=uri)
     assert (sent.returncode, sent.stderr) == (0, "")
-    assert sent.stdout.strip() == f"e/new is on http://me:***@127.0.0.1:{server.port}"
+    assert sent.stdout.strip() == f"e/new is on http://***@127.0.0.1:{server.port}"
     found = ask(server, "runs/search", experiment_ids=["1"])["runs"]
     assert [one["info"]["run_name"] for one in found] == ["new"]
     tags = {one["key"]: one["value"] for one in found[0]["data"]["tags"]}
@@ -195,7 +195,7 @@ def test_a_server_that_refuses_or_hangs_costs_a_warning(run, experiments, refusi
     before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
     where = tracking.settle(f"http://me:{SECRET}@127.0.0.1:{refusing.server_port}", experiments)
     assert tracking.send(run, where) is False
-    assert "e/r was not sent to http://me:***@127.0.0.1" in caplog.text
+    assert "e/r was not sent to http://***@127.0.0.1" in caplog.text
     assert SECRET not in caplog.text
     assert {path.name: path.read_bytes() for path in run.folder.iterdir()} == before
 
