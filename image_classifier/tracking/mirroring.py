@@ -56,7 +56,7 @@ class Mirror:
         run, where = runs.read(self._folder), self._where
         run_id = run.record.get("tracking", {}).get("runs", {}).get(where.shown)
         if run_id and not run.finished:
-            _guarded(run.name, where, lambda: Server(where).stopped(run_id, status))
+            _guarded(run.name, where, lambda: _stopped(where, run_id, status))
 
 
 @contextlib.contextmanager
@@ -155,6 +155,11 @@ def _mirrored(entry: "Entry", where: Where, begun: Callable[[str], object]) -> s
         begun(str(held.info.run_id))
         server.send(entry, held)
         return str(held.info.run_id)
+
+
+def _stopped(where: Where, run_id: str, status: str) -> None:
+    with _alone(where):
+        Server(where).stopped(run_id, status)
 
 
 def _guarded(name: str, where: Where, act: Callable[[], Given]) -> Given | None:
