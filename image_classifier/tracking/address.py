@@ -57,6 +57,15 @@ class Where:
         parts = urlsplit(self.uri)
         return None if self.store else (str(parts.hostname), parts.port or _PORTS[_scheme(self.uri)])
 
+    @property
+    def proxied(self) -> bool:
+        """Whether it is reached through a proxy that the environment names, and need not answer from here."""
+        from urllib import request  # noqa: PLC0415  (most of what is done with an address needs none)
+
+        scheme, proxies = _scheme(self.uri), request.getproxies()
+        named = scheme in proxies or "all" in proxies
+        return scheme.startswith("http") and named and not request.proxy_bypass(str(urlsplit(self.uri).hostname))
+
 
 def store(uri: str) -> Path | None:
     """The file that a SQLite address names."""

@@ -165,7 +165,7 @@ def _stopped(where: Where, run_id: str, status: str) -> None:
 def _guarded(name: str, where: Where, act: Callable[[], Given]) -> Given | None:
     """What `act` gives; None and a warning without secrets for whatever a server and MLflow may raise."""
     try:
-        if where.address:  # in seconds; database drivers try for minutes
+        if where.address and not where.proxied:  # in seconds; database drivers try for minutes
             socket.create_connection(where.address, _SECONDS_TO_CONNECT).close()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -48,6 +48,31 @@ def test_host_and_port_are_those_that_the_address_means(uri, address):
 
 
 @pytest.mark.parametrize(
+    ("uri", "environment", "proxied"),
+    [
+        ("http://host", {"HTTP_PROXY": "http://proxy:1"}, True),
+        ("http://host", {"http_proxy": "http://proxy:1"}, True),
+        ("http://host", {"HTTPS_PROXY": "http://proxy:1"}, False),
+        ("https://host", {"HTTPS_PROXY": "http://proxy:1"}, True),
+        ("https://host", {"ALL_PROXY": "http://proxy:1"}, True),
+        ("http://host", {"HTTP_PROXY": "http://proxy:1", "NO_PROXY": "a,host"}, False),
+        ("http://a.host:5", {"HTTP_PROXY": "http://proxy:1", "no_proxy": ".host"}, False),
+        ("http://host", {"HTTP_PROXY": "http://proxy:1", "no_proxy": "*"}, False),
+        ("http://host", {}, False),
+        ("postgresql://host/name", {"ALL_PROXY": "http://proxy:1"}, False),
+        ("sqlite:///a.db", {"ALL_PROXY": "http://proxy:1"}, False),
+    ],
+)
+def test_a_proxy_is_in_the_way_where_the_environment_says_so(uri, environment, proxied, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert Where(uri, FOLDER).proxied is proxied
+
+
+@pytest.mark.parametrize(
     ("uri", "file"),
     [
         ("sqlite:///a/b.db", "a/b.db"),
