@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from image_classifier import files, runs, tracking
+from image_classifier import files, masking, runs, tracking
 from image_classifier.runs import Run
 from image_classifier.settings import layers
 from image_classifier.settings.config import Config
@@ -45,7 +45,7 @@ def train(
         cache_folder=Path(cache_folder) if cache_folder else files.user_cache(),
         resume=resume,
         tracking=tracking.settle(tracking_uri, Path(experiments_folder)),
-        tags=dict(tags or {}),
+        tags={name: masking.masked(str(value)) for name, value in (tags or {}).items()},
     )
     return training.train(request)[0]
 

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from image_classifier import cli, signals
+from image_classifier import cli, masking, signals
 from image_classifier.errors import UserError
 
 # OpenMP's threads spin some microseconds for the next piece of work, then sleep: by default they spin for
@@ -52,16 +52,16 @@ def _run(program: str, argv: list[str]) -> int:
 
 
 class _Formatter(logging.Formatter):
-    """Plain lines; warnings and worse begin with their level."""
+    """Plain lines without the secrets of an address; warnings and worse begin with their level."""
 
     def format(self, record: logging.LogRecord) -> str:
-        text = super().format(record)
+        text = masking.masked(super().format(record))
         return text if record.levelno <= logging.INFO else f"{record.levelname.lower()}: {text}"
 
 
 def _print_error(error: UserError) -> None:
     hint = f"\n hint: {error.hint}" if error.hint else ""
-    text = f"error: {error.what}{hint}\n"
+    text = masking.masked(f"error: {error.what}{hint}\n")
     sys.stderr.write(text.encode("utf-8", "backslashreplace").decode("utf-8"))
 
 

@@ -2,7 +2,6 @@
 
 import os
 import platform
-import re
 import shlex
 import socket
 import subprocess
@@ -12,10 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from image_classifier import files
+from image_classifier import files, masking
 
-_PASSWORD_IN_URL = re.compile(r"(\w+://[^/\s:@]*):\S*@")  # up to the last @: one inside a password is often not escaped
-_SECRET_IN_QUERY = re.compile(r"([?&;](?:password|passwd|pwd|token|secret|key)=)[^&;\s]+", re.IGNORECASE)
 _GIT_SECONDS = 10
 
 
@@ -39,19 +36,14 @@ def now() -> str:
 
 
 def command(arguments: list[str]) -> str:
-    """The command line without passwords."""
+    """The command line without the password, and with no more of an address than scheme, host, port and path."""
     shown, hide = [], False
     for argument in arguments:
         name, equals, _ = argument.partition("=")
         secret = name == "--db_pass"
         shown.append("***" if hide else f"{name}=***" if secret and equals else argument)
         hide = secret and not equals
-    return shlex.join(map(masked, shown))
-
-
-def masked(text: str) -> str:
-    """The text with the passwords of the addresses in it blotted out."""
-    return _SECRET_IN_QUERY.sub(r"\1***", _PASSWORD_IN_URL.sub(r"\1:***@", text))
+    return shlex.join(masking.masked(argument, whole=True) for argument in shown)
 
 
 def _commit() -> dict[str, Any]:

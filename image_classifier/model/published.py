@@ -99,13 +99,13 @@ def _download(name: str) -> Path:
     url = _url(name)
     target = _folder() / Path(url).name
     logger.info("downloading %s", url)
-    with files.disk_errors(target):
-        files.make_folder(target.parent)
-        try:
+    files.make_folder(target.parent)
+    try:
+        with files.disk_errors(target):  # what the network refuses is none of them
             torch.hub.download_url_to_file(url, str(target), _prefix(target.name))
-        except (urllib.error.URLError, http.client.HTTPException, OSError, RuntimeError) as error:
-            raise UserError(
-                f"the weights of {name} could not be downloaded: {error}",
-                f"fetch {url} elsewhere and put it at {target}, or leave --pretrained_model out",
-            ) from error
+    except (urllib.error.URLError, http.client.HTTPException, OSError, RuntimeError) as error:
+        raise UserError(
+            f"the weights of {name} could not be downloaded: {error}",
+            f"fetch {url} elsewhere and put it at {target}, or leave --pretrained_model out",
+        ) from error
     return target

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from image_classifier import runs
+from image_classifier import masking, runs
 from image_classifier.errors import UserError
 from image_classifier.runs import Run
 
@@ -36,19 +36,20 @@ class Entry:
 
 
 def tags(given: Sequence[str]) -> dict[str, str]:
-    """The tags in `--tag K=V`, later ones winning."""
+    """The tags in `--tag K=V`, later ones winning; the addresses in them without what may be secret."""
     found = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals or not _TAG.fullmatch(name):
+            shown = masking.masked(text, whole=True)
             raise UserError(
-                f"--tag {text} is not a tag", "write --tag name=value; a name has letters, digits and _.-/:"
+                f"--tag {shown} is not a tag", "write --tag name=value; a name has letters, digits and _.-/:"
             )
         if name.startswith("mlflow.") or name in _RESERVED:
             raise UserError(f"--tag {name} is set by the program itself", "choose another name")
         if len(value) > _LONGEST_VALUE:
             raise UserError(f"the value of --tag {name} has {len(value)} letters", f"at most {_LONGEST_VALUE} are kept")
-        found[name] = value
+        found[name] = masking.masked(value)
     return found
 
 
@@ -95,15 +96,15 @@ def _interval(name: str, figures: Mapping[str, Any]) -> dict[str, float]:
 
 def _tags(run: Run) -> dict[str, str]:
     record = run.record
-    commit = record["provenance"].get("commit")
+    commit, command = (record["provenance"].get(name) for name in ("commit", "command"))
     found = {
-        **record.get("tags", {}),
+        **{name: masking.masked(str(value)) for name, value in record.get("tags", {}).items()},
         "dataset_digest": run.card["dataset_digest"],
         "algorithm": str(run.config.model),
         "model_sha256": record.get("files", {}).get(run.model_file, {}).get("sha256"),
         "commit": commit,
         "mlflow.source.git.commit": commit,
-        "mlflow.source.name": record["provenance"].get("command"),
+        "mlflow.source.name": command and masking.masked(command),  # an earlier version kept more of an address
         PARENT: record["tracking"].get("parent"),
     }
     return {name: str(value) for name, value in found.items() if value is not None}

@@ -5,13 +5,14 @@ import functools
 import logging
 import socket
 import time
+import traceback
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from image_classifier import files
+from image_classifier import files, masking
 from image_classifier.errors import UserError, one_line
 from image_classifier.tracking.address import Where
 from image_classifier.tracking.server import Server
@@ -55,7 +56,7 @@ class Mirror:
         run, where = runs.read(self._folder), self._where
         run_id = run.record.get("tracking", {}).get("runs", {}).get(where.shown)
         if run_id and not run.finished:
-            _guarded(run.name, where, lambda: Server(where).stopped(run_id, status))
+            _guarded(run.name, where, lambda: _stopped(where, run_id, status))
 
 
 @contextlib.contextmanager
@@ -115,7 +116,9 @@ def send(run: "Run", where: Where, parent: str | None = None) -> bool:
     from image_classifier.tracking import entries  # noqa: PLC0415
 
     noted = _noted(run, **({"parent": parent} if parent else {}))
-    known = noted.record["tracking"].get("runs", {})
+    # An earlier version kept more of an address than may be shown.
+    before = noted.record["tracking"].get("runs", {})
+    known = {masking.masked(place, whole=True): run_id for place, run_id in before.items()}
 
     def mirror() -> str:
         # The id is noted before run.json itself is sent.
@@ -154,16 +157,21 @@ def _mirrored(entry: "Entry", where: Where, begun: Callable[[str], object]) -> s
         return str(held.info.run_id)
 
 
+def _stopped(where: Where, run_id: str, status: str) -> None:
+    with _alone(where):
+        Server(where).stopped(run_id, status)
+
+
 def _guarded(name: str, where: Where, act: Callable[[], Given]) -> Given | None:
     """What `act` gives; None and a warning without secrets for whatever a server and MLflow may raise."""
     try:
-        if where.address:  # in seconds; database drivers try for minutes
+        if where.address and not where.proxied:  # in seconds; database drivers try for minutes
             socket.create_connection(where.address, _SECONDS_TO_CONNECT).close()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return act()
-    except Exception as error:  # whatever it is: no trouble of the mirror may cost the run
-        logger.debug("not sent", exc_info=True)
+    except Exception as error:  # noqa: BLE001 (whatever it is: no trouble of the mirror may cost the run)
+        logger.debug("not sent: %s", where.hidden(traceback.format_exc()))
         reason = error.what if isinstance(error, UserError) else one_line(error)
         logger.warning("%s was not sent to %s: %s", name, where.shown, where.hidden(reason)[:_LONGEST_REASON])
         return None

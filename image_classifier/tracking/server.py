@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from image_classifier import files, signals
 from image_classifier.errors import UserError
 from image_classifier.settings.config import spelled
-from image_classifier.tracking import address
+from image_classifier.tracking import address, sqlite
 from image_classifier.tracking.address import Where
 
 if TYPE_CHECKING:
@@ -53,19 +53,24 @@ def _set_environment() -> None:
 
 
 class Server:
-    """A tracking server, or a database in its place; every method may raise whatever MLflow raises."""
+    """A tracking server, or a database in its place; every method may raise whatever MLflow raises.
+
+    For SQLite, whoever makes one holds the lock of the store's folder.
+    """
 
     def __init__(self, where: Where) -> None:
         _set_environment()
         with signals.postponed():
             from mlflow.tracking import MlflowClient  # noqa: PLC0415
 
-        for name in ("mlflow", "alembic"):
+        for name in ("mlflow", "alembic", "urllib3"):  # their warnings quote addresses
             logging.getLogger(name).setLevel(logging.ERROR)
         if not where.uri.startswith("http"):
             from mlflow.store.db import utils  # noqa: PLC0415
 
             utils.MAX_RETRY_COUNT = _MOST_TRIES
+        if where.store:
+            sqlite.provide(where.store, _make_store)
         self._where = where
         self._client: MlflowClient = MlflowClient(where.uri)
 
@@ -153,6 +158,17 @@ class Server:
         if uri.startswith("mlflow-artifacts:/") and not self._where.uri.startswith("http"):
             return _local(uri, self._where.artifacts)
         return get_artifact_repository(uri, tracking_uri=self._where.uri)
+
+
+def _make_store(file: Path) -> None:
+    """Make the tables of MLflow in a new SQLite database."""
+    from mlflow.store.db import utils  # noqa: PLC0415
+
+    engine = utils.create_sqlalchemy_engine_with_retry(f"sqlite:///{file}")  # type: ignore[no-untyped-call]
+    try:
+        utils._initialize_tables(engine)  # noqa: SLF001  (as MLflow does where it finds none)  # type: ignore[no-untyped-call]
+    finally:
+        engine.dispose()
 
 
 def _milliseconds(when: str | None) -> int | None:

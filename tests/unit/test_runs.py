@@ -154,7 +154,9 @@ ADDRESS = "postgresql://me:s3cret@host/db"  # pragma: allowlist secret
     [
         (["t", "--db_pass", "s3cret", "--seed", "1"], "t --db_pass '***' --seed 1"),
         (["t", "--db_pass=s3cret"], "t '--db_pass=***'"),
-        (["t", "--uri", ADDRESS], "t --uri 'postgresql://me:***@host/db'"),
+        (["t", "--tag", "why=http://s3cret@host/a?s3cret"], "t --tag 'why=http://***@host/a?***'"),
+        (["t", "--tracking_uri=http://me:s3 cret@host"], "t '--tracking_uri=http://***@host'"),
+        (["t", "--uri", ADDRESS], "t --uri 'postgresql://***@host/db'"),
     ],
 )
 def test_the_recorded_command_has_no_password(arguments, shown):

@@ -33,7 +33,7 @@ def fetch_batches(batches: Path, members: Iterable[str], archive: tuple[str, str
     _logger.info("downloading %s", address)
     with files.new_folder(batches) as temporary, tempfile.TemporaryFile(dir=batches.parent) as stream:
         try:
-            found = _download(address, stream, quiet=quiet)
+            found = _download(address, stream, batches, quiet=quiet)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise _failed(batches, members, f"{address} could not be downloaded: {_reason(error)}") from error
         if found != digest:
@@ -42,8 +42,8 @@ def fetch_batches(batches: Path, members: Iterable[str], archive: tuple[str, str
         _unpack(stream, temporary, batches.name, members)
 
 
-def _download(address: str, stream: IO[bytes], *, quiet: bool) -> str:
-    """The sha256 of what was written to `stream`."""
+def _download(address: str, stream: IO[bytes], batches: Path, *, quiet: bool) -> str:
+    """The sha256 of what was written to `stream`; a full disk is told as one, for `batches`."""
     digest = hashlib.sha256()
     request = urllib.request.Request(address, headers={"User-Agent": "image_classifier"})  # noqa: S310
     with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:  # noqa: S310 (a constant, or a test's)
@@ -51,7 +51,8 @@ def _download(address: str, stream: IO[bytes], *, quiet: bool) -> str:
         hidden = True if quiet else None
         with tqdm(total=total or None, unit="B", unit_scale=True, desc="downloading", disable=hidden) as bar:
             while piece := response.read(_PIECE):
-                stream.write(piece)
+                with files.disk_errors(batches):
+                    stream.write(piece)
                 digest.update(piece)
                 bar.update(len(piece))
     if stream.tell() < total:

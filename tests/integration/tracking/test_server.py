@@ -4,6 +4,8 @@ import http.server
 import json
 import shutil
 import threading
+import urllib.error
+import urllib.parse
 import urllib.request
 
 import pytest
@@ -82,7 +84,7 @@ def test_the_command_line_sends_while_the_server_is_up_and_exits_with_4_while_it
     server = mlflow_server(tmp_path, port)
     sent = command(tmp_path, "track", "e/new", MLFLOW_TRACKING_URI=uri)
     assert (sent.returncode, sent.stderr) == (0, "")
-    assert sent.stdout.strip() == f"e/new is on http://me:***@127.0.0.1:{server.port}"
+    assert sent.stdout.strip() == f"e/new is on http://***@127.0.0.1:{server.port}"
     found = ask(server, "runs/search", experiment_ids=["1"])["runs"]
     assert [one["info"]["run_name"] for one in found] == ["new"]
     tags = {one["key"]: one["value"] for one in found[0]["data"]["tags"]}
@@ -166,6 +168,46 @@ class Refusing(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Forwarding(http.server.BaseHTTPRequestHandler):
+    """A proxy that knows one server, `behind`, whatever host it is asked for."""
+
+    def do_GET(self):
+        asked = urllib.parse.urlsplit(self.path)
+        self.server.hosts.add(asked.hostname)
+        content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        kind = {"Content-Type": self.headers.get("Content-Type") or "application/octet-stream"}
+        path = urllib.parse.urlunsplit(("", "", asked.path, asked.query, ""))
+        request = urllib.request.Request(f"{self.server.behind}{path}", content or None, kind, method=self.command)
+        try:
+            answer = urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30)
+        except urllib.error.HTTPError as refused:
+            answer = refused
+        with answer:
+            self.send_response(answer.status)
+            self.end_headers()
+            self.wfile.write(answer.read())
+
+    do_POST = do_PUT = do_GET  # noqa: N815
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_server_behind_a_proxy_that_alone_knows_its_name_gets_the_run(run, experiments, server, monkeypatch):
+    for name in ("no_proxy", "NO_PROXY", "HTTP_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    where = tracking.settle("http://mlflow.invalid:5000", experiments)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Forwarding) as proxy:
+        proxy.behind, proxy.hosts = server.address, set()
+        threading.Thread(target=proxy.serve_forever, args=(0.01,), daemon=True).start()
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.server_port}")
+        sent = tracking.send(run, where)
+        proxy.shutdown()
+    assert sent
+    assert proxy.hosts == {"mlflow.invalid"}
+    assert held(server, at(where, run))["info"]["status"] == "FINISHED"
+
+
 @pytest.fixture
 def refusing():
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusing)
@@ -195,7 +237,7 @@ def test_a_server_that_refuses_or_hangs_costs_a_warning(run, experiments, refusi
     before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
     where = tracking.settle(f"http://me:{SECRET}@127.0.0.1:{refusing.server_port}", experiments)
     assert tracking.send(run, where) is False
-    assert "e/r was not sent to http://me:***@127.0.0.1" in caplog.text
+    assert "e/r was not sent to http://***@127.0.0.1" in caplog.text
     assert SECRET not in caplog.text
     assert {path.name: path.read_bytes() for path in run.folder.iterdir()} == before
 

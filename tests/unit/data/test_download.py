@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import io
 import os
+import resource
 import socket
 import tarfile
 import threading
@@ -109,6 +110,20 @@ def test_a_refused_connection_is_an_error(tmp_path, monkeypatch):
 def test_a_name_that_does_not_resolve_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "*")
     assert "could not be downloaded" in refusal(tmp_path / "n" / "cifar-10-batches-py", "http://nowhere.invalid/good")
+
+
+def test_a_full_disk_is_called_one_and_not_a_failed_download(tmp_path):
+    folder = tmp_path / "new" / "cifar-10-batches-py"
+    (tmp_path / "large.tar.gz").write_bytes(bytes(1_000_000))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, hard))  # more cannot be written to one file
+    try:
+        with pytest.raises(UserError) as caught:
+            fetch_batches(folder, MEMBERS, ((tmp_path / "large.tar.gz").as_uri(), DIGEST), quiet=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.what == f"no space left while writing {folder}"
+    assert os.listdir(folder.parent) == []
 
 
 def test_an_interrupted_download_leaves_nothing(tmp_path, server, monkeypatch):

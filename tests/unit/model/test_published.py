@@ -1,6 +1,10 @@
 """Published weights: from the cache folder if their digest is what their name promises, else not at all."""
 
+import functools
+import http.server
 import io
+import resource
+import threading
 
 import pytest
 import torch
@@ -62,6 +66,36 @@ def test_without_a_network_the_error_says_where_to_put_which_file(cache, monkeyp
         published.weights(NAME)
     assert str(cache) in caught.value.hint
     assert published._url(NAME) in caught.value.hint
+    assert list(cache.iterdir()) == []
+
+
+@pytest.fixture
+def served(tmp_path, monkeypatch):
+    """A folder whose files a local server publishes in torchvision's place."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    monkeypatch.setattr(http.server.SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
+        threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
+        monkeypatch.setattr(
+            published, "_url", lambda name: f"http://127.0.0.1:{running.server_port}/{name}-00000000.pth"
+        )
+        yield folder
+        running.shutdown()
+
+
+def test_a_full_disk_is_called_one_and_not_a_failed_download(cache, served):
+    (served / f"{NAME}-00000000.pth").write_bytes(bytes(2_000_000))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))  # more cannot be written to one file
+    try:
+        with pytest.raises(UserError) as caught:
+            published.weights(NAME)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert caught.value.what == f"no space left while writing {cache / NAME}-00000000.pth"
     assert list(cache.iterdir()) == []
 
 

@@ -48,6 +48,31 @@ def test_host_and_port_are_those_that_the_address_means(uri, address):
 
 
 @pytest.mark.parametrize(
+    ("uri", "environment", "proxied"),
+    [
+        ("http://host", {"HTTP_PROXY": "http://proxy:1"}, True),
+        ("http://host", {"http_proxy": "http://proxy:1"}, True),
+        ("http://host", {"HTTPS_PROXY": "http://proxy:1"}, False),
+        ("https://host", {"HTTPS_PROXY": "http://proxy:1"}, True),
+        ("https://host", {"ALL_PROXY": "http://proxy:1"}, True),
+        ("http://host", {"HTTP_PROXY": "http://proxy:1", "NO_PROXY": "a,host"}, False),
+        ("http://a.host:5", {"HTTP_PROXY": "http://proxy:1", "no_proxy": ".host"}, False),
+        ("http://host", {"HTTP_PROXY": "http://proxy:1", "no_proxy": "*"}, False),
+        ("http://host", {}, False),
+        ("postgresql://host/name", {"ALL_PROXY": "http://proxy:1"}, False),
+        ("sqlite:///a.db", {"ALL_PROXY": "http://proxy:1"}, False),
+    ],
+)
+def test_a_proxy_is_in_the_way_where_the_environment_says_so(uri, environment, proxied, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert Where(uri, FOLDER).proxied is proxied
+
+
+@pytest.mark.parametrize(
     ("uri", "file"),
     [
         ("sqlite:///a/b.db", "a/b.db"),
@@ -88,16 +113,16 @@ def test_a_misspelled_scheme_is_met_with_the_nearest():
 @pytest.mark.parametrize(
     ("uri", "shown"),
     [
-        ("http://me:s3cret@host:5000", "http://me:***@host:5000"),  # pragma: allowlist secret
-        ("http://me:s3@cret@host:5000", "http://me:***@host:5000"),  # pragma: allowlist secret
-        (
-            "postgresql+psycopg2://me:s%2F3cret@host/name",  # pragma: allowlist secret
-            "postgresql+psycopg2://me:***@host/name",
-        ),  # pragma: allowlist secret
-        ("postgresql://host/name?user=me&password=s3cret&x=1", "postgresql://host/name?user=me&password=***&x=1"),
-        ("http://host:5000/?token=s3cret", "http://host:5000/?token=***"),
-        ("http://:s3cret@host", "http://:***@host"),
+        ("http://me:s3cret@host:5000", "http://***@host:5000"),  # pragma: allowlist secret
+        ("http://s3cret@host:5000", "http://***@host:5000"),
+        ("http://me:s3@cret@host:5000", "http://***@host:5000"),  # pragma: allowlist secret
+        ("postgresql+psycopg2://me:s%2F3cret@host/name", "postgresql+psycopg2://***@host/name"),
+        ("postgresql://host/name?user=me&password=s3cret&x=1", "postgresql://host/name?***"),
+        ("http://host:5000/?s3cret", "http://host:5000/?***"),
+        ("http://host:5000/#s3cret", "http://host:5000/#***"),
+        ("http://:s3cret@host", "http://***@host"),
         ("http://host:5000", "http://host:5000"),
+        ("sqlite:///a b@c.db?key=s3 cret", "sqlite:///a b@c.db?***"),
     ],
 )
 def test_an_address_is_shown_without_its_secrets(uri, shown):
@@ -106,14 +131,17 @@ def test_an_address_is_shown_without_its_secrets(uri, shown):
     assert "s3" not in repr(where)
 
 
-def test_an_error_that_quotes_a_password_by_itself_is_shown_without_it(monkeypatch):
+@pytest.mark.parametrize("uri", ["http://{}@host/", "http://me:{}@host/", "http://host/?key={}", "http://host/?{}#x"])
+@pytest.mark.parametrize("secret", ["s/3 cret", "s%2F3%20cret", "s%2F3+cret"])
+def test_an_error_that_quotes_a_secret_by_itself_is_shown_without_it(uri, secret, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "t0ken")
-    where = settle("postgresql://me:s%2F3cret@host/name", FOLDER)
-    said = where.hidden("password s/3cret (s%2F3cret) of http://me:other@host is wrong, token t0ken too")
-    assert said == "password *** (***) of http://me:***@host is wrong, token *** too"
+    where = Where(uri.format(secret), FOLDER)
+    said = where.hidden("s/3 cret, s%2F3%20cret and s%2F3+cret of http://you:other@host are wrong, t0ken too")
+    assert said == "***, *** and *** of http://***@host are wrong, *** too"
 
 
 def test_a_refused_address_is_shown_without_its_password():
-    with pytest.raises(UserError) as refused:
-        settle("htp://me:s3cret@host", FOLDER)  # pragma: allowlist secret
-    assert "s3cret" not in str(refused.value)
+    for uri in ("htp://me:s3cret@host", "http://me:a s3cret@host", "http://me:s3cret", "htp://host?s3cret"):
+        with pytest.raises(UserError) as refused:
+            settle(uri, FOLDER)
+        assert "s3cret" not in str(refused.value)
