@@ -3,11 +3,22 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
+from torch import nn
+
 from image_classifier import composition, runs, tracking
 from image_classifier.config import Config
 from image_classifier.runs import Run
-from image_classifier.stages import settings
+from image_classifier.stages import restoring, settings
 from image_classifier.stages import train as stage
+
+
+class TrainedRun(Run):
+    """A finished run's files, and its network."""
+
+    def model(self, device: torch.device | str = "cpu") -> nn.Module:
+        """The trained model in evaluation mode."""
+        return restoring.model_of(self, device)
 
 
 def train(
@@ -21,7 +32,7 @@ def train(
     resume: bool = False,
     tracking_uri: str | None = None,
     tags: Mapping[str, str] | None = None,
-) -> Run:
+) -> TrainedRun:
     """The finished run; what `config` leaves unset comes from the model's recipe.
 
     A run that could not be sent to the tracking server is complete all the same; a warning says so.
@@ -32,9 +43,13 @@ def train(
         Path(cache_folder) if cache_folder else settings.default_cache(), resume,
         tracking.settle(tracking_uri, Path(experiments_folder)), dict(tags or {}),
     )  # fmt: skip
-    return stage.train(request)[0]
+    return _with_model(stage.train(request)[0])
 
 
-def load_run(run: str | Path, experiments_folder: str | Path = "experiments") -> Run:
+def load_run(run: str | Path, experiments_folder: str | Path = "experiments") -> TrainedRun:
     """A finished run by its folder, or by `experiment/run` under the experiments folder."""
-    return runs.find(str(run), Path(experiments_folder))
+    return _with_model(runs.find(str(run), Path(experiments_folder)))
+
+
+def _with_model(run: Run) -> TrainedRun:
+    return TrainedRun(run.folder, run.record)

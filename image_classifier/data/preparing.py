@@ -16,7 +16,7 @@ from image_classifier.data.examples import Examples, Source
 from image_classifier.data.sources import builtin, cifar, table
 from image_classifier.data.sources.folder import folder_of_images
 from image_classifier.data.splits import held_out_test_split
-from image_classifier.data.store import FORMAT, Store, holds_a_table, is_store, open_store
+from image_classifier.data.store import FORMAT, Store, is_store, open_store
 from image_classifier.data.tables import Column, as_json
 from image_classifier.data.writing import write_store
 from image_classifier.errors import UserError
@@ -63,16 +63,6 @@ def prepare(
             "images" if store.columns is None else "rows",
         )
     return store if output is None or output == final else _same(store, output)
-
-
-def is_table(dataset_folder: str) -> bool:
-    """Whether the name is that of a table, as far as can be told without reading it."""
-    folder = Path(dataset_folder).expanduser()
-    if dataset_folder in BUILT_IN_DATA:
-        return dataset_folder in BUILT_IN_TABLES
-    if is_store(folder):
-        return holds_a_table(folder)
-    return folder.suffix.lower() in table.SUFFIXES and not folder.is_dir()
 
 
 def _as_asked(store: Store, image_size: int | None, output: Path | None) -> Store:

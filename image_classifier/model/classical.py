@@ -23,10 +23,10 @@ from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from image_classifier import randomness
+from image_classifier import lfs, randomness
 from image_classifier.config import Config
 from image_classifier.errors import UserError, one_line
-from image_classifier.model import artifact, inference
+from image_classifier.model import inference
 from image_classifier.model.training import Batches, EpochReport, Progress
 from image_classifier.runtime import Runtime
 
@@ -124,7 +124,7 @@ class ClassicalTraining:
 
 def load(path: Path, num_classes: int) -> Classical:
     """The classifier in a `model.skops`; what is not of a known type is not built."""
-    data = artifact.read(path)
+    data = lfs.read(path, _HINT)
     try:
         foreign = sorted(set(skops.io.get_untrusted_types(data=data)) - set(TRUSTED))
         if foreign:

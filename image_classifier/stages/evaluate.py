@@ -17,7 +17,7 @@ from image_classifier.evaluation import metrics
 from image_classifier.model import inference
 from image_classifier.runs import Run
 from image_classifier.runtime import Runtime
-from image_classifier.stages import examples, figures, settings
+from image_classifier.stages import examples, figures, restoring, settings
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _again(measured: Run, store: Store) -> int:
     """Write the run's own files again."""
     place = _place(measured)
-    model = measured.model(place.torch_device)
+    model = restoring.model_of(measured, place.torch_device)
     with files.lock(measured.folder, f"{measured.folder} is in use by another process"):
         figures.write_predictions(measured, figures.predict(model, store, measured.config, place))
         figures.write_figures(measured)
@@ -158,7 +158,7 @@ def _place(measured: Run) -> Runtime:
 def _report(measured: Run, store: Store, split: str) -> dict[str, Any]:
     """The figures of one split of the run's data, or of other data."""
     place = _place(measured)
-    model = measured.model(place.torch_device)
+    model = restoring.model_of(measured, place.torch_device)
     own = _is_own(store, measured)
     arrays = (
         figures.predict(model, store, measured.config, place) if own else _predict_other(model, store, measured, place)

@@ -10,7 +10,7 @@ from typing import Any
 from image_classifier import composition, config
 from image_classifier.composition import Composition, Layer
 from image_classifier.config import DEFAULT_IMAGE_MODEL, DEFAULT_TABLE_MODEL, PUBLISHED_WEIGHTS, Config
-from image_classifier.data.preparing import is_table
+from image_classifier.data.sources.table import is_table
 from image_classifier.errors import UserError
 
 DEFAULT_DATASET = "data/cifar_dataset"

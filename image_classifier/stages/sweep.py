@@ -8,12 +8,12 @@ from typing import Any
 
 from tqdm import tqdm
 
-from image_classifier import files, provenance, runs, tracking
+from image_classifier import files, runs, tracking
 from image_classifier.config import CLASSICAL
 from image_classifier.errors import NotSentError, UserError
 from image_classifier.evaluation import sweep_summary
 from image_classifier.evaluation.markdown import percent
-from image_classifier.runs import Run
+from image_classifier.runs import Run, provenance
 from image_classifier.stages import settings, sweep_plan, sweep_record
 from image_classifier.stages.crew import Crew
 from image_classifier.stages.grid import Child

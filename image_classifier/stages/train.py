@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from image_classifier import files, provenance, results, runs, signals, tracking
+from image_classifier import files, runs, signals, tracking
 from image_classifier.composition import Layer
 from image_classifier.config import CLASSICAL
 from image_classifier.errors import NotSentError, UserError
 from image_classifier.model import building, checkpoint
 from image_classifier.model.training import Fitting, Training
 from image_classifier.model.training import Progress as Done
-from image_classifier.runs import Run
+from image_classifier.runs import Run, formats, provenance
 from image_classifier.stages import examples, figures, planning, settings
 from image_classifier.stages.planning import Plan
 from image_classifier.stages.progress import Progress
@@ -165,7 +165,7 @@ def _fit(training: Fitting, folder: Path, history: list[dict[str, Any]], mirror:
         for at in training.fit():
             if at.report:
                 history.append(dataclasses.asdict(at.report))
-                files.write_text(folder / "training_history.csv", results.history_csv(history))
+                files.write_text(folder / "training_history.csv", formats.history_csv(history))
             shown.update(at)
             if isinstance(training, Training) and (stop.number or _due(training, at, saved)):
                 checkpoint.save(folder, training, history)

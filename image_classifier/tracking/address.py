@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from image_classifier import provenance
 from image_classifier.config import suggestion
 from image_classifier.errors import UserError
+from image_classifier.runs import provenance
 
 OFF = "off"
 STORE = "mlflow.db"

@@ -12,12 +12,11 @@ PACKAGE = "image_classifier"
 LAYERS = (
     {"errors"},
     {"files"},
-    {"config", "randomness", "signals"},
+    {"config", "lfs", "randomness", "schema", "signals"},
     {"commands", "composition"},
     {"reference", "dispatch"},
     {"runtime"},
     {"data", "model", "evaluation", "visualization"},
-    {"provenance", "results"},
     {"runs"},
     {"tracking"},
     {"stages"},

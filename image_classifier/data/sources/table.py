@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from image_classifier.config import suggestion
+from image_classifier.config import BUILT_IN_DATA, BUILT_IN_TABLES, suggestion
 from image_classifier.data.examples import Examples, Labels, Source, checked_class_names, shown
+from image_classifier.data.store import holds_a_table, is_store
 from image_classifier.data.tables import Table, Values, number
 from image_classifier.errors import UserError, one_line
 
@@ -22,6 +23,16 @@ _LONGEST = 200  # characters of a foreign error
 _MOST_CLASSES = 1000
 _MOST_CATEGORIES = 100
 _SLIPS = 0.1  # if no more of a column's values are no numbers, they are mistakes
+
+
+def is_table(dataset_folder: str) -> bool:
+    """Whether the name is that of a table, as far as can be told without reading it."""
+    folder = Path(dataset_folder).expanduser()
+    if dataset_folder in BUILT_IN_DATA:
+        return dataset_folder in BUILT_IN_TABLES
+    if is_store(folder):
+        return holds_a_table(folder)
+    return folder.suffix.lower() in SUFFIXES and not folder.is_dir()
 
 
 def table_file(path: Path, target: str | None, drop: tuple[str, ...]) -> Source:
