@@ -4,11 +4,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import nn
+
 from image_classifier import files, masking, runs, tracking
 from image_classifier.runs import Run
 from image_classifier.settings import layers
 from image_classifier.settings.config import Config
 from image_classifier.settings.layers import Layer, config_layer, file_layer
+from image_classifier.training import restoring
 from image_classifier.training import train as training
 
 
@@ -16,6 +20,14 @@ def compose(*config_files: str | Path, **settings: Any) -> Config:
     """The complete settings of a model: its recipe, then YAML files, then what is given by name; later wins."""
     given = [*(file_layer(Path(path)) for path in config_files), layers.code_layer(settings)]
     return layers.compose(given).config
+
+
+class TrainedRun(Run):
+    """A finished run's files, and its network."""
+
+    def model(self, device: torch.device | str = "cpu") -> nn.Module:
+        """The trained model in evaluation mode."""
+        return restoring.model_of(self, device)
 
 
 def train(
@@ -30,7 +42,7 @@ def train(
     tracking_uri: str | None = None,
     tags: Mapping[str, str] | None = None,
     **settings: Any,
-) -> Run:
+) -> TrainedRun:
     """The finished run with these settings: `train(model="cnn", num_epochs=5, …)`; the others are the recipe's.
 
     A `Config` gives all of them, and settings by name change it. A run that could not be sent to the tracking server
@@ -47,9 +59,13 @@ def train(
         tracking=tracking.settle(tracking_uri, Path(experiments_folder)),
         tags={name: masking.masked(str(value)) for name, value in (tags or {}).items()},
     )
-    return training.train(request)[0]
+    return _with_model(training.train(request)[0])
 
 
-def load_run(run: str | Path, experiments_folder: str | Path = "experiments") -> Run:
+def load_run(run: str | Path, experiments_folder: str | Path = "experiments") -> TrainedRun:
     """A finished run by its folder, or by `experiment/run` under the experiments folder."""
-    return runs.find(str(run), Path(experiments_folder))
+    return _with_model(runs.find(str(run), Path(experiments_folder)))
+
+
+def _with_model(run: Run) -> TrainedRun:
+    return TrainedRun(run.folder, run.record)

@@ -18,7 +18,7 @@ from image_classifier.evaluation import metrics
 from image_classifier.model import inference
 from image_classifier.runs import Run
 from image_classifier.runtime import Runtime
-from image_classifier.training import examples
+from image_classifier.training import examples, restoring
 from image_classifier.training import results as figures
 from image_classifier.training.composition import data_settings
 
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _again(measured: Run, store: Store) -> int:
     """Write the run's own files again."""
     place = _place(measured)
-    model = measured.model(place.torch_device)
+    model = restoring.model_of(measured, place.torch_device)
     with files.lock(measured.folder, f"{measured.folder} is in use by another process"):
         figures.write_predictions(measured, figures.predict(model, store, measured.config, place))
         figures.write_figures(measured)
@@ -178,7 +178,7 @@ def _place(measured: Run) -> Runtime:
 def _report(measured: Run, store: Store, split: str) -> dict[str, Any]:
     """The figures of one split of the run's data, or of other data."""
     place = _place(measured)
-    model = measured.model(place.torch_device)
+    model = restoring.model_of(measured, place.torch_device)
     own = _is_own(store, measured)
     arrays = (
         figures.predict(model, store, measured.config, place) if own else _predict_other(model, store, measured, place)

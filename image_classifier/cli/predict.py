@@ -24,6 +24,7 @@ from image_classifier.data.tables import Column, Encoded, encoded
 from image_classifier.errors import UserError
 from image_classifier.model import inference
 from image_classifier.runs import Run
+from image_classifier.training import restoring
 
 _PIECE_BYTES = 1 << 28  # of pixels; with a GPU two pieces are in memory
 _FORMS = (".csv", ".jsonl")
@@ -75,7 +76,7 @@ def classify(asked: Run, pieces: Iterable[Pixels | Encoded], batch_size: int = 2
     card = asked.card
     place = runtime.resolve("auto", card["runtime"]["precision"], "auto")
     runtime.activate(place)
-    model = asked.model(place.torch_device)
+    model = restoring.model_of(asked, place.torch_device)
     parts = []
     for pixels in pieces:
         split = Split(pixels, np.zeros(len(pixels), np.int64), None)

@@ -2,8 +2,6 @@
 
 import io
 import json
-import os
-import stat
 import sys
 import zipfile
 from collections import Counter
@@ -15,11 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from image_classifier import files
+from image_classifier import files, lfs
 from image_classifier.errors import UserError
 
-_MAX_BYTES = 16 << 30  # the largest published classifier has 2.6 GB, its checkpoint four times that
-_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _DTYPES = (
     torch.float32,
     torch.float64,
@@ -57,7 +53,7 @@ def load(path: Path) -> Artifact:
     """The content of a `model.pth`, a checkpoint or a plain state_dict, checked before and after it is read."""
     if path.suffix == ".skops":
         raise UserError(f"{path} is a model of scikit-learn, from which no training can begin", _HINT)
-    data = read(path)
+    data = lfs.read(path, _HINT)
     _check_archive(data, path)
     try:
         content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
@@ -70,38 +66,6 @@ def load(path: Path) -> Artifact:
 
 
 _HINT = "give a model.pth of a run, or a state_dict written by torch.save(model.state_dict(), path)"
-
-
-def read(path: Path) -> bytes:
-    """A regular file of sensible size, whole; a pointer of Git LFS is refused with the command that fetches it."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a FIFO must not hang it
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}", "check the path") from error
-    about = os.fstat(descriptor)
-    if not stat.S_ISREG(about.st_mode):
-        os.close(descriptor)
-        raise UserError(f"{path} is not a regular file", _HINT)
-    with os.fdopen(descriptor, "rb") as stream:
-        if about.st_size > _MAX_BYTES:
-            raise UserError(f"{path} is larger than {_MAX_BYTES >> 30} GiB", _HINT)
-        data = stream.read()
-    if is_pointer(data):
-        raise pointer_error(path)
-    return data
-
-
-def is_pointer(data: bytes) -> bool:
-    """Whether the bytes are what Git LFS leaves in a file's place."""
-    return data.startswith(_LFS_POINTER)
-
-
-def pointer_error(path: Path) -> UserError:
-    """The error for a file that is still with Git LFS, naming the command that fetches it."""
-    pattern = "/".join(path.resolve().parts[-3:])
-    return UserError(
-        f"{path} is a Git LFS pointer, not the file itself", f"fetch it: git lfs pull --include '**/{pattern}'"
-    )
 
 
 def _check_archive(data: bytes, path: Path) -> None:
@@ -165,12 +129,16 @@ def _is_column(described: Any) -> bool:
 
 
 def _check_tensor(name: str, tensor: Tensor, path: Path) -> None:
+    if tensor.is_meta:
+        raise UserError(f"{name} in {path} has a shape and no values", _HINT)
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.dtype not in _DTYPES:
         raise UserError(f"{name} in {path} has the type {tensor.dtype}, which no network here uses", _HINT)
     if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise UserError(f"{name} in {path} claims more elements than it stores", _HINT)
     if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
         raise UserError(f"{name} in {path} has NaN or infinite values", "train it again, with a lower learning rate")
+    if name.endswith("running_var") and bool((tensor < 0).any()):  # its root is taken, and would be NaN
+        raise UserError(f"{name} in {path} has negative variances", "restore the file, or train without it")
 
 
 def _first_line(error: Exception) -> str:

@@ -17,9 +17,8 @@ from sklearn.svm import LinearSVC
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 
-from image_classifier import randomness
+from image_classifier import lfs, randomness
 from image_classifier.errors import UserError, one_line
-from image_classifier.model import artifact
 
 # What skops does not know by itself and these classifiers consist of; nothing else is ever built from a file.
 TRUSTED = (
@@ -72,7 +71,7 @@ def dumps(model: Classical) -> bytes:
 
 def load(path: Path, num_classes: int) -> Classical:
     """The classifier in a `model.skops`; what is not of a known type is not built."""
-    data = artifact.read(path)
+    data = lfs.read(path, _HINT)
     try:
         foreign = sorted(set(skops.io.get_untrusted_types(data=data)) - set(TRUSTED))
         if foreign:

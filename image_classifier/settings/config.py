@@ -153,7 +153,8 @@ def check(field: dataclasses.Field[Any], value: Any, origin: object) -> None:
     elif about["choices"]:
         valid = value in about["choices"]
     elif about["low"] is not None:
-        valid = isinstance(value, int | float) and about["low"] <= value <= about["high"]
+        number = isinstance(value, int if kind(field) is int else int | float) and not isinstance(value, bool)
+        valid = number and about["low"] <= value <= about["high"]
     else:
         valid = isinstance(value, kind(field))
     if not valid:

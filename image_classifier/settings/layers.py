@@ -212,7 +212,8 @@ def parse(text: str, origin: str, *, lists: bool = False) -> dict[str, Any]:
     try:
         _refuse_tricks(text, origin, lists=lists)
         values = yaml.safe_load(text)
-        OmegaConf.create(text)  # refuses duplicate keys, and reads 1e-3 as a number where plain YAML 1.1 does not
+        if isinstance(values, dict):
+            OmegaConf.create(text)  # refuses duplicate keys, and reads 1e-3 as a number where plain YAML 1.1 does not
     except (yaml.YAMLError, OmegaConfBaseException, ValueError) as error:
         raise UserError(f"{origin} is not valid YAML: {one_line(error)}", _ONE_PER_LINE) from error
     values = {} if values is None else values

@@ -1,21 +1,18 @@
 """The grid of a sweep: from settings that may be lists to one child for each combination, checked and named."""
 
 import itertools
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from image_classifier import files
 from image_classifier.errors import UserError
 from image_classifier.settings.config import Config, spelled
 from image_classifier.settings.layers import Layer, Origin, deciding
+from image_classifier.sweep.naming import child_name
 from image_classifier.training.composition import composed
 
 MOST_CHILDREN = 1000
-_LONGEST_NAME = 64
-_DIGEST = 8  # hexadecimal digits that tell shortened names apart
 _SCALARS = (str, int, float, bool, type(None))
 
 Axes = Mapping[str, Sequence[Any]]
@@ -115,15 +112,3 @@ def _chosen(layers: Sequence[Layer], chosen: Mapping[str, Any]) -> Iterator[Laye
 
 def _in_words(child: Child) -> str:
     return ", ".join(f"{name} {spelled(value)}" for name, value in child.values.items())
-
-
-def child_name(values: Mapping[str, Any]) -> str:
-    """A run's name that tells its values: the model's as it is, each other one behind its setting's name."""
-    words = "--".join(
-        spelled(value) if name == "model" else f"{name}-{spelled(value)}" for name, value in values.items()
-    )
-    plain = re.sub(r"[^A-Za-z0-9._-]", "_", words)
-    if plain == words and len(plain) <= _LONGEST_NAME:
-        return plain
-    digest = files.digest_bytes(files.canonical_json(dict(values)).encode())[:_DIGEST]
-    return f"{plain[: _LONGEST_NAME - _DIGEST - 2]}--{digest}"

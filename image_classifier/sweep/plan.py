@@ -1,5 +1,6 @@
 """Everything about a sweep that is settled, and can be refused, before anything is written."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,7 @@ class Plan:
         if self.threads is None:
             return list(child.layers)
         begun = self.trained.get(child.name)
-        threads = begun.record["config"][_THREADS] if begun else self.threads
+        threads = begun.config.num_threads if begun else self.threads
         return [Layer(_SHARE, {_THREADS: threads}), *child.layers]
 
 
@@ -87,7 +88,7 @@ def _threads(at_once: int, earlier: Sweep | None) -> str:
 def _refuse_other_settings(child: Child, trained: Run, *, threads_given: bool) -> None:
     """A run is never trained again, so it must be what the grid asks for."""
     asked = {name: value for name, value in child.config.numeric().items() if name != _THREADS or threads_given}
-    before = trained.record["config"] | {"dataset_folder": trained.record["dataset_folder"]}
+    before = dataclasses.asdict(trained.config) | {"dataset_folder": trained.record["dataset_folder"]}
     if trained.origins["batch_size"].kind is Kind.DATA:
         asked.pop("batch_size")  # it was made smaller because there are few examples, and would be again
     for name, value in (asked | {"dataset_folder": child.dataset_folder}).items():

@@ -2,21 +2,21 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from image_classifier import files, runs
+from image_classifier import files, runs, schema
 from image_classifier.errors import UserError
 from image_classifier.settings.config import spelled
 from image_classifier.sweep import ranking
 from image_classifier.sweep import summary as sweep_summary
-from image_classifier.sweep.grid import child_name
+from image_classifier.sweep.content import Content
+from image_classifier.sweep.naming import child_name
 from image_classifier.sweep.ranking import Scored
 from image_classifier.sweep.summary import Failed, Results
 from image_classifier.tracking.entries import Entry
-from image_classifier.visualization import plot
 
 RECORD = "sweep.json"
 TABLE, SUMMARY, EFFECTS, PARALLEL = "sweep.csv", "sweep.md", "sweep_settings.png", "sweep_parallel.png"
@@ -67,9 +67,14 @@ def exists(folder: Path) -> bool:
 def read(folder: Path) -> Sweep:
     """The sweep in a folder."""
     record = files.read_json(folder / RECORD)
-    if not isinstance(record, dict) or not {"status", "asked", "children", "failures", "tracking"} <= record.keys():
-        raise UserError(f"{folder / RECORD} is not the record of a sweep", "move it away, and give the sweep again")
+    schema.check(record, Content, folder / RECORD, _MOVE_AWAY)
+    grid = set(record["asked"]["grid"])
+    if any(set(each["settings"]) != grid for each in record["children"]):
+        raise UserError(f"{folder / RECORD} is not as it was written: a run has no value of its grid", _MOVE_AWAY)
     return Sweep(folder, record)
+
+
+_MOVE_AWAY = "move it away, and give the sweep again"
 
 
 def find(name: str, experiments_folder: Path) -> Sweep | None:
@@ -142,8 +147,14 @@ def write_results(sweep: Sweep) -> None:
         files.remove(sweep.folder / name)  # those of an earlier grid, if nothing is finished now
     if not results.scored:
         return
+    from image_classifier.visualization import plot  # noqa: PLC0415  (matplotlib, which takes longer than to read it)
+
     measured = "validation accuracy" if ranking.validated(results.scored) else "test accuracy"
-    panels = [plot.Panel(axis, _levels(results.scored, axis, values)) for axis, values in results.axes.items()]
+    effects = {axis: ranking.effects(results.scored, axis, values) for axis, values in results.axes.items()}
+    panels = [
+        plot.Panel(axis, [plot.Level(value, shares, mean.value, mean.interval) for value, shares, mean in found])
+        for axis, found in effects.items()
+    ]
     files.write_bytes(sweep.folder / EFFECTS, plot.png(plot.effects_figure(panels, measured, sweep.name)))
     lines = [plot.Line(run.values, _measured(run, measured)) for run in results.scored]
     files.write_bytes(
@@ -168,13 +179,6 @@ def _metrics(results: Results) -> dict[str, Any]:
 
 def _measured(run: Scored, measured: str) -> float:
     return run.validation if measured.startswith("validation") and run.validation is not None else run.test
-
-
-def _levels(scored: Sequence[Scored], axis: str, values: Sequence[Any]) -> list[plot.Level]:
-    return [
-        plot.Level(value, shares, mean.value, mean.interval)
-        for value, shares, mean in ranking.effects(scored, axis, values)
-    ]
 
 
 def _csv(sweep: Sweep) -> str:

@@ -7,9 +7,9 @@ from typing import Any
 
 from tqdm import tqdm
 
-from image_classifier import files, provenance, runs, tracking
+from image_classifier import files, runs, tracking
 from image_classifier.evaluation.markdown import percent
-from image_classifier.runs import Run
+from image_classifier.runs import Run, provenance
 from image_classifier.settings.families import family
 from image_classifier.sweep import plan as sweep_plan
 from image_classifier.sweep import record as sweep_record

@@ -166,7 +166,8 @@ def _make_store(file: Path) -> None:
 
     engine = utils.create_sqlalchemy_engine_with_retry(f"sqlite:///{file}")  # type: ignore[no-untyped-call]
     try:
-        utils._initialize_tables(engine)  # noqa: SLF001  (as MLflow does where it finds none)  # type: ignore[no-untyped-call]
+        # As MLflow does where it finds none.
+        utils._initialize_tables(engine)  # type: ignore[no-untyped-call]  # noqa: SLF001
     finally:
         engine.dispose()
 

@@ -7,13 +7,13 @@ import numpy as np
 import numpy.typing as npt
 from torch import nn
 
-from image_classifier import files, results
+from image_classifier import files
 from image_classifier.data.store import Store
 from image_classifier.errors import UserError
 from image_classifier.evaluation import metrics
 from image_classifier.evaluation.metrics import Predictions
 from image_classifier.model import inference
-from image_classifier.runs import Run
+from image_classifier.runs import Run, formats
 from image_classifier.runtime import Runtime
 from image_classifier.settings.config import Config
 from image_classifier.training import examples
@@ -40,7 +40,7 @@ def predict(model: nn.Module, store: Store, config: Config, place: Runtime) -> A
 
 def write_predictions(measured: Run, arrays: Arrays) -> None:
     """Write `predictions.npz`, from which every figure is read."""
-    files.write_bytes(measured.path("predictions.npz"), results.npz(arrays))
+    files.write_bytes(measured.path("predictions.npz"), formats.npz(arrays))
 
 
 def write_figures(measured: Run) -> None:

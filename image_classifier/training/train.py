@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from image_classifier import files, provenance, results, runs, signals, tracking
+from image_classifier import files, runs, signals, tracking
 from image_classifier.errors import UserError
 from image_classifier.model import building
-from image_classifier.runs import Run
+from image_classifier.runs import Run, formats, provenance
 from image_classifier.settings.families import family
 from image_classifier.settings.layers import Composition, Layer
 from image_classifier.tracking import Mirror, Where
@@ -155,7 +155,7 @@ def _fit(training: Fitting, folder: Path, history: list[dict[str, Any]], mirror:
         for at in training.fit():
             if at.report:
                 history.append(dataclasses.asdict(at.report))
-                files.write_text(folder / "training_history.csv", results.history_csv(history))
+                files.write_text(folder / "training_history.csv", formats.history_csv(history))
             shown.update(at)
             if isinstance(training, Training) and (stop.number or _due(training, at, saved)):
                 checkpoint.save(folder, training, history)

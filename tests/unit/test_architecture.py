@@ -11,11 +11,10 @@ PACKAGE = "image_classifier"
 # Imports run towards the front of this list only; rooms in one set do not import each other.
 LAYERS = (
     {"errors"},
-    {"files", "masking"},
-    {"settings", "signals", "randomness", "webhook"},
+    {"files", "masking", "schema"},
+    {"settings", "signals", "randomness", "webhook", "lfs"},
     {"runtime", "arguments"},
     {"data", "model", "evaluation", "visualization"},
-    {"provenance", "results"},
     {"runs"},
     {"tracking"},
     {"training"},

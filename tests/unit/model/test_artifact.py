@@ -125,6 +125,21 @@ def test_values_that_are_no_numbers_are_refused(tmp_path, value):
         artifact.load(path)
 
 
+def test_tensors_without_values_are_refused(tmp_path):
+    torch.save({"w": torch.ones(3, device="meta")}, tmp_path / "meta.pth")
+    with pytest.raises(UserError, match=r"w in .* has a shape and no values"):
+        artifact.load(tmp_path / "meta.pth")
+
+
+def test_variances_below_zero_are_refused(tmp_path):
+    variances = {"body.bn.running_var": torch.tensor([1.0, -1e-3]), "w": torch.tensor([-1.0])}
+    torch.save(variances, tmp_path / "parent.pth")
+    with pytest.raises(UserError, match=r"body\.bn\.running_var in .* has negative variances"):
+        artifact.load(tmp_path / "parent.pth")
+    torch.save(variances | {"body.bn.running_var": torch.zeros(2)}, tmp_path / "parent.pth")
+    assert "w" in artifact.load(tmp_path / "parent.pth").tensors
+
+
 @pytest.mark.parametrize("dtype", [torch.complex64, torch.int8, torch.int16])
 def test_types_no_network_uses_are_refused(tmp_path, dtype):
     path = stored(tmp_path / "type.pth", artifact.dumps({"w": torch.zeros(3, dtype=dtype)}, CARD))

@@ -51,7 +51,7 @@ def _commit() -> dict[str, Any]:
     if given:  # an image carries no repository, but knows which commit it was built from
         return {"commit": given.removesuffix("-dirty"), "dirty": given.endswith("-dirty")}
     # The team's repository, in which the command was given; else the checkout that this package runs from, if it does.
-    for folder in (Path.cwd(), Path(__file__).parent.parent):
+    for folder in (Path.cwd(), Path(__file__).parents[2]):
         commit = _git(folder, "rev-parse", "HEAD")
         if commit:
             status = _git(folder, "status", "--porcelain", "--untracked-files=no")
@@ -80,5 +80,5 @@ def _package() -> dict[str, Any]:
 
 def _lock() -> str | None:
     """The production lock of the checkout that the package runs from, if it does."""
-    lock = Path(__file__).parent.parent / "requirements" / "requirements-prod.txt"
+    lock = Path(__file__).parents[2] / "requirements" / "requirements-prod.txt"
     return files.digest_file(lock) if lock.is_file() else None
