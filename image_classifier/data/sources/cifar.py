@@ -1,6 +1,7 @@
 """CIFAR-10 as published (Krizhevsky 2009): six pickles of numpy arrays, read without running what they say."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ SIDE, _CHANNELS = 32, 3
 def is_cifar(folder: Path) -> bool:
     """Whether the folder has the batches, or is a place where they are to be downloaded to."""
     if folder.is_dir():
+        if not os.access(folder, os.R_OK | os.X_OK):
+            return False  # whoever lists it as a folder of images says why not
         visible = {entry.name for entry in folder.iterdir() if not entry.name.startswith(".")}
         return BATCHES in visible or visible <= {METADATA}
     return folder == Path(DEFAULT_DATASET)

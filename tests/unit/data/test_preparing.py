@@ -204,6 +204,13 @@ def test_all_broken_files_are_listed_with_their_reasons_in_one_error(pets, prepa
     assert os.listdir(pets.parent / "cache") == []
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_a_data_set_without_permission_is_refused(pets, prepared):
+    pets.chmod(0)
+    assert "pets cannot be read: Permission denied" in refusal(prepared, pets).what
+    pets.chmod(0o755)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
 def test_an_unreadable_file_is_listed(pets, prepared):
     (pets / "cat" / "0.png").chmod(0)
