@@ -20,12 +20,11 @@ from tqdm import tqdm
 
 from image_classifier import signals
 from image_classifier.composition import Layer
-from image_classifier.errors import UserError, one_line
+from image_classifier.errors import UserError, of_system, one_line
 from image_classifier.stages import train
 from image_classifier.tracking import Where
 
 _LONGEST = 1000
-_DISK = "check the path, its permissions and the disk"
 _BUG = "this is a bug; its traceback was shown when it happened"
 
 
@@ -65,7 +64,8 @@ def answer(task: Task) -> Reply:
     except UserError as error:
         return _failed(error.what, error.hint)
     except OSError as error:
-        return _failed(f"{error.filename or 'the output'}: {error.strerror}", _DISK)
+        told = of_system(error)
+        return _failed(told.what, told.hint)
     except Exception as error:  # noqa: BLE001 (a bug in one run must not cost the others)
         traceback.print_exc()
         return _failed(f"{type(error).__name__}: {one_line(error)}", _BUG)

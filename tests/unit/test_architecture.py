@@ -12,7 +12,7 @@ PACKAGE = "image_classifier"
 LAYERS = (
     {"errors"},
     {"files"},
-    {"config", "randomness", "signals"},
+    {"config", "cpus", "output", "randomness", "signals"},
     {"commands", "composition"},
     {"reference", "dispatch"},
     {"runtime"},
