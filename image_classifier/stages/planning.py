@@ -49,9 +49,9 @@ def plan(layers: Sequence[Layer], experiments_folder: Path, cache_folder: Path, 
         _continued(layers, experiments_folder, earlier) if earlier else settings.settle(layers, experiments_folder)
     )
     config = settled.composition.config
+    place = _place(config, earlier)
     store = prepare(settled.dataset_folder, cache_folder=cache_folder, **settings.data(settled.composition.config))
     _refuse_unfit(store, str(config.model))
-    place = _place(config, earlier)
     runtime.activate(place)
     _refuse_too_few(store, config)
     examples.augmentation(config).check(*store.shape[:2])
