@@ -142,6 +142,7 @@ def _add_run(
 def _add_prepare(parser: argparse.ArgumentParser) -> None:
     _add_data(parser)
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="write the store here and not into the cache")
+    _add_experiments(parser)
     _add_settings(parser)
 
 

@@ -1,8 +1,9 @@
 """The run folder: its name, its files, its life from the first line of `run.json` to the last digest."""
 
+import contextlib
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -204,14 +205,23 @@ def exists(folder: Path) -> bool:
 
 
 def listing(experiments_folder: Path) -> list[Run]:
-    """All runs under the experiments folder, by name."""
+    """All runs under the experiments folder, by name; what cannot be read in it is left out with a warning."""
     found = []
-    for path in sorted(experiments_folder.glob(f"*/*/{RECORD}")):
-        try:
-            found.append(read(path.parent))
-        except UserError as error:
-            logger.warning("%s", error.what)
+    for experiment in files.folders(experiments_folder) if experiments_folder.exists() else ():
+        with _warned():
+            for folder in files.folders(experiment):
+                with _warned():
+                    if (files.readable(folder) / RECORD).exists():
+                        found.append(read(folder))
     return found
+
+
+@contextlib.contextmanager
+def _warned() -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        logger.warning("%s", error.what)
 
 
 def write_record(run: Run) -> None:
