@@ -28,6 +28,12 @@ class NotSentError(UserError):
     exit_code = 4
 
 
+def of_system(error: OSError) -> UserError:
+    """What the operating system refused, as an error that is told and not traced."""
+    what = f"{error.filename}: {error.strerror}" if error.filename and error.strerror else one_line(error)
+    return UserError(what, "check the path, its permissions and the disk")
+
+
 def one_line(error: Exception, longest: int | None = None) -> str:
     """A foreign error's text on one line, cut after `longest` characters; its type's name if it says nothing."""
     return " ".join(str(error).split())[:longest] or type(error).__name__

@@ -101,6 +101,18 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path} is not valid JSON: {error}") from error
 
 
+def readable(folder: Path) -> Path:
+    """The folder, if it may be looked into; in one that is closed, pathlib's glob finds nothing and says nothing."""
+    if os.access(folder, os.R_OK | os.X_OK, effective_ids=True):
+        return folder
+    raise UserError(f"{folder} cannot be read: Permission denied", "ask its owner for the right to read it")
+
+
+def folders(folder: Path) -> list[Path]:
+    """The folders in a folder, by name."""
+    return sorted(path for path in readable(folder).iterdir() if path.is_dir())
+
+
 def _umask() -> int:
     # The mask can only be read by setting it; /proc shows it without the race between threads.
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():

@@ -5,12 +5,14 @@ import os
 import sys
 from collections.abc import Sequence
 
-from image_classifier import cli, masking, signals
-from image_classifier.errors import UserError
+from image_classifier import cli, masking, output, signals
+from image_classifier.errors import UserError, of_system, one_line
 
 # OpenMP's threads spin some microseconds for the next piece of work, then sleep: by default they spin for
 # milliseconds, which a busy neighbour makes a step pay for. Without effect where OMP_WAIT_POLICY is set.
 WAITING = {"GOMP_SPINCOUNT": "20000"}
+
+_LOST = "what the command does is done; to see what it says, free disk space or send its output elsewhere"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,10 +28,21 @@ def trainer(argv: Sequence[str] | None = None) -> int:
 def _run(program: str, argv: list[str]) -> int:
     for name, value in WAITING.items():
         os.environ.setdefault(name, value)
-    handler = logging.StreamHandler()
-    handler.setFormatter(_Formatter())
-    logging.basicConfig(handlers=[handler])
-    logging.getLogger("image_classifier").setLevel(logging.INFO)
+    with output.guarded() as (out, _):
+        handler = logging.StreamHandler()
+        handler.setFormatter(_Formatter())
+        logging.basicConfig(handlers=[handler])
+        logging.getLogger("image_classifier").setLevel(logging.INFO)
+        code = _exit_code(program, argv)
+        out.flush()
+        if out.error is None or out.reader_left:
+            return code
+        _print_error(UserError(f"the output could not be written: {one_line(out.error)}", _LOST))
+        return code or UserError.exit_code
+
+
+def _exit_code(program: str, argv: list[str]) -> int:
+    """Do what the command line asks for; what its end is worth to the shell."""
     try:
         with signals.raised():
             return cli.run(cli.parse(program, argv))
@@ -39,16 +52,13 @@ def _run(program: str, argv: list[str]) -> int:
     except signals.Stopped as stopped:
         sys.stderr.write(f"stopped by {stopped}\n")
         return stopped.exit_code
-    except BrokenPipeError:  # the reader of our output, `head` say, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except SystemExit as end:
+        if end.code:
+            raise
+        return 0  # --help or --version has answered
     except OSError as error:
-        _print_error(
-            UserError(
-                f"{error.filename or 'the output'}: {error.strerror}", "check the path, its permissions and the disk"
-            )
-        )
-        return 2
+        _print_error(of_system(error))
+        return UserError.exit_code
 
 
 class _Formatter(logging.Formatter):
@@ -61,8 +71,7 @@ class _Formatter(logging.Formatter):
 
 def _print_error(error: UserError) -> None:
     hint = f"\n hint: {error.hint}" if error.hint else ""
-    text = masking.masked(f"error: {error.what}{hint}\n")
-    sys.stderr.write(text.encode("utf-8", "backslashreplace").decode("utf-8"))
+    sys.stderr.write(masking.masked(f"error: {error.what}{hint}\n"))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 import ctypes
 import functools
 import logging
-import math
 import mmap
 import os
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from typing import Any
 
 import torch
 
+from image_classifier import cpus
 from image_classifier.errors import UserError
 from image_classifier.settings.config import Config
 
@@ -64,7 +64,8 @@ def resolve(device: str, precision: str, num_threads: str) -> Runtime:
         device = "cuda" if has_gpu() else "cpu"
     if precision == "auto":
         precision = "bf16" if computes_bf16(device) else "fp32"
-    threads = available_cpus() if num_threads == "auto" else int(num_threads)
+    threads = cpus.available_cpus() if num_threads == "auto" else int(num_threads)
+    cpus.refuse_too_many_threads(threads)
     return Runtime(device, precision, threads, capability(device))
 
 
@@ -94,15 +95,6 @@ def capability(device: str) -> str:
         f"{name}={os.environ[name]}" for name in ("ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY") if name in os.environ
     ]
     return " ".join([str(torch.backends.cpu.get_cpu_capability()), *more])
-
-
-def available_cpus() -> int:
-    """The CPUs this process may use: its affinity, and no more than a container's quota."""
-    allowed = len(os.sched_getaffinity(0))
-    quota = " ".join(_lines(Path("/sys/fs/cgroup/cpu.max"))).split()
-    if len(quota) == 2 and quota[0] != "max":
-        allowed = min(allowed, max(1, math.ceil(int(quota[0]) / int(quota[1]))))
-    return allowed
 
 
 def _lines(path: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """Measure a finished run's model again, or on other data."""
 
 import argparse
+import dataclasses
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from image_classifier import files, runs, runtime
+from image_classifier import cpus, files, runs, runtime
 from image_classifier.arguments import add_cache, add_run, cache_folder
+from image_classifier.data.outline import outline
 from image_classifier.data.preparing import prepare
 from image_classifier.data.store import Store
 from image_classifier.errors import UserError
@@ -109,14 +111,20 @@ def _write(arguments: argparse.Namespace, detailed: Mapping[str, Any], brief: Ma
             files.write_json(path, dict(report))
 
 
-_OTHER_DATA = "--dataset_folder measures on other data and leaves the run as it is"
-
-
 def _opened(measured: Run, arguments: argparse.Namespace) -> Store:
     store = _store(measured, arguments.dataset_folder, cache_folder(arguments))
     if arguments.dataset_folder is None and not _is_own(store, measured):
-        raise UserError(f"the data of {measured.name} has changed since it was trained", _OTHER_DATA)
+        raise _changed(measured, "its digest is another")
     return store
+
+
+def _changed(measured: Run, how: str) -> UserError:
+    """The run's own data is not what it was."""
+    data = measured.record["dataset_folder"]
+    return UserError(
+        f"the data of {measured.name}, {data}, has changed since it was trained: {how}",
+        "restore it, or give other data with --dataset_folder, which leaves the run as it is",
+    )
 
 
 def _is_own(store: Store, measured: Run) -> bool:
@@ -125,21 +133,44 @@ def _is_own(store: Store, measured: Run) -> bool:
 
 def _store(measured: Run, dataset_folder: str | None, cache_folder: Path) -> Store:
     """The run's own data as it was prepared, or other data as this run reads it."""
-    height, width, channels = measured.card["input"]["shape"]
-    own = dataset_folder in (None, measured.record["dataset_folder"])
-    how = data_settings(measured.config)
-    if not own and height == width and measured.columns is None:
-        how["image_size"] = height
-    store = prepare(
-        dataset_folder or measured.record["dataset_folder"], cache_folder=cache_folder,
-        columns=None if own else measured.columns, **how,
-    )  # fmt: skip
-    if store.shape != (height, width, channels) or (store.columns or None) != measured.columns:
-        raise UserError(
-            f"{dataset_folder} has inputs of {store.shape}, {measured.name} takes {(height, width, channels)}",
-            _OTHER_DATA,
-        )
+    data = dataset_folder or measured.record["dataset_folder"]
+    own = data == measured.record["dataset_folder"]
+    how = data_settings(measured.config) | {"columns": None}
+    if not own and outline(data, 0).is_table:
+        how |= {"image_size": None, "columns": measured.columns}
+    elif not own:
+        how |= {"image_size": _side(measured), "target_column": None, "drop_columns": ()}
+    store = prepare(data, cache_folder=cache_folder, **how)
+    unfit = _unfit(store, measured)
+    if unfit and dataset_folder is None:
+        raise _changed(measured, unfit)
+    if unfit:
+        raise UserError(f"{measured.name} cannot be measured on {dataset_folder}: {unfit}", "give data like its own")
     return store
+
+
+def _side(measured: Run) -> int | None:
+    """The side of the images that the run reads, if they are square."""
+    height, width, _ = measured.card["input"]["shape"]
+    return height if height == width and measured.columns is None else None
+
+
+def _unfit(store: Store, measured: Run) -> str:
+    """What of the data the run's model cannot read, if anything."""
+    before, now = measured.columns or (), store.columns or ()
+    if bool(before) != bool(now):
+        return f"it holds {'rows of a table' if now else 'images'}, and the run reads {measured.noun}"
+    if before != now:
+        differing = [each.name for each in before if each not in now] or [each.name for each in now]
+        return f"its columns or their categories are others: {', '.join(differing[:8])}"
+    shape = tuple(measured.card["input"]["shape"])
+    if store.shape != shape:
+        return f"its images are {_size(store.shape)}, and the run reads {_size(shape)}"
+    return ""
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))
 
 
 def _predict_other(model: nn.Module, store: Store, measured: Run, place: Runtime) -> figures.Arrays:
@@ -167,9 +198,14 @@ def _predict_other(model: nn.Module, store: Store, measured: Run, place: Runtime
 def _place(measured: Run) -> Runtime:
     """Where the run computed, if this machine has it; else where it can."""
     before = measured.card["runtime"]
-    same_device = before["device"] == "cpu" or runtime.has_gpu()
-    place = runtime.Runtime(**before) if same_device else runtime.of(measured.config)
-    if place.capability != runtime.capability(place.device) or measured.card["versions"] != runtime.versions():
+    config = measured.config
+    fits = before["num_threads"] <= cpus.most_threads()
+    if not fits:
+        config = dataclasses.replace(config, num_threads="auto")
+    possible = fits and (before["device"] == "cpu" or runtime.has_gpu())
+    place = runtime.Runtime(**before) if possible else runtime.of(config)
+    alike = place.capability == runtime.capability(place.device) and measured.card["versions"] == runtime.versions()
+    if not (possible and alike):
         logger.warning("this machine or its libraries are not those of %s: the last digits may differ", measured.name)
     runtime.activate(place)
     return place

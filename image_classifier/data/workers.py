@@ -1,4 +1,4 @@
-"""Decoding on every core: a few worker processes, one question and one answer at a time each.
+"""Decoding on every CPU: a few worker processes, one question and one answer at a time each.
 
 Plain subprocesses and not `multiprocessing`: its spawned children run the caller's script again, and outlive a parent
 that is killed.
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TextIO, cast
 
+from image_classifier.cpus import available_cpus
 from image_classifier.data.decoding import Chunk, Reply, decode
 from image_classifier.data.examples import shown
 from image_classifier.errors import UserError
@@ -24,8 +25,8 @@ Worker = subprocess.Popen[str]
 
 
 def replies(chunks: list[Chunk], total_bytes: int) -> Iterator[Reply]:
-    """The chunks' replies in the order they finish, decoded on all cores this process may use."""
-    count = min(len(chunks), len(os.sched_getaffinity(0)))
+    """The chunks' replies in the order they finish, decoded on all CPUs this process may use."""
+    count = min(len(chunks), available_cpus())
     if total_bytes < SMALL_BYTES or count < 2:
         yield from map(decode, chunks)
         return

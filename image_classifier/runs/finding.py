@@ -1,8 +1,11 @@
 """Where a run's folder is: by its path or its name, and never outside the experiments folder."""
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
+from image_classifier import files
 from image_classifier.errors import UserError, suggestion
 from image_classifier.runs.record import RECORD, Run, read
 from image_classifier.settings.names import RUN_NAME
@@ -79,11 +82,20 @@ def exists(folder: Path) -> bool:
 
 
 def listing(experiments_folder: Path) -> list[Run]:
-    """All runs under the experiments folder, by name."""
+    """All runs under the experiments folder, by name; what cannot be read in it is left out with a warning."""
     found = []
-    for path in sorted(experiments_folder.glob(f"*/*/{RECORD}")):
-        try:
-            found.append(read(path.parent))
-        except UserError as error:
-            logger.warning("%s", error.what)
+    for experiment in files.folders(experiments_folder) if experiments_folder.exists() else ():
+        with _warned():
+            for folder in files.folders(experiment):
+                with _warned():
+                    if (files.readable(folder) / RECORD).exists():
+                        found.append(read(folder))
     return found
+
+
+@contextlib.contextmanager
+def _warned() -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        logger.warning("%s", error.what)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from image_classifier import runs, runtime
+from image_classifier import cpus, runs
 from image_classifier.data.preparing import prepare
 from image_classifier.errors import UserError
 from image_classifier.runs import Run
@@ -73,16 +73,25 @@ def plan(request: Request) -> Plan:
     for child in children:
         if child.name in trained:
             _refuse_other_settings(child, trained[child.name], threads_given=given)
+    threads = None if given else _threads(request.at_once, earlier)
+    _refuse_too_many_threads(children, threads, request.at_once)
     _prepare(children, request.cache_folder)
     axes = {name: list(dict.fromkeys(child.values[name] for child in children)) for name in children[0].values}
     fixed = {name: value for layer in request.layers for name, value in layer.values.items() if name not in axes}
-    return Plan(axes, fixed, children, None if given else _threads(request.at_once, earlier), earlier, trained)
+    return Plan(axes, fixed, children, threads, earlier, trained)
 
 
 def _threads(at_once: int, earlier: Sweep | None) -> str:
     """A run's share of the CPUs; the same for all runs of a sweep, since results depend on it."""
     before = earlier.record["asked"].get(_THREADS) if earlier else None
-    return str(before or max(1, runtime.available_cpus() // at_once))
+    return str(before or max(1, cpus.available_cpus() // at_once))
+
+
+def _refuse_too_many_threads(children: Sequence[Child], threads: str | None, at_once: int) -> None:
+    """Here and not in the workers: each of them would see its own threads alone."""
+    asked = {threads or child.config.num_threads for child in children}
+    most = max(cpus.available_cpus() if each == "auto" else int(each) for each in asked)
+    cpus.refuse_too_many_threads(most, min(at_once, len(children)))
 
 
 def _refuse_other_settings(child: Child, trained: Run, *, threads_given: bool) -> None:

@@ -19,13 +19,12 @@ from typing import Any, TypedDict
 from tqdm import tqdm
 
 from image_classifier import signals
-from image_classifier.errors import UserError, one_line
+from image_classifier.errors import UserError, of_system, one_line
 from image_classifier.settings.layers import Kind, Layer, Origin
 from image_classifier.tracking import Where
 from image_classifier.training import train
 
 _LONGEST = 1000
-_DISK = "check the path, its permissions and the disk"
 _BUG = "this is a bug; its traceback was shown when it happened"
 
 
@@ -66,7 +65,8 @@ def reply(task: Task) -> Reply:
     except UserError as error:
         return _failed(error.what, error.hint)
     except OSError as error:
-        return _failed(f"{error.filename or 'the output'}: {error.strerror}", _DISK)
+        told = of_system(error)
+        return _failed(told.what, told.hint)
     except Exception as error:  # noqa: BLE001 (a bug in one run must not cost the others)
         traceback.print_exc()
         return _failed(f"{type(error).__name__}: {one_line(error)}", _BUG)

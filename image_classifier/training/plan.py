@@ -52,9 +52,9 @@ def plan(layers: Sequence[Layer], experiments_folder: Path, cache_folder: Path, 
     config = composition.config
     if composition.origins["model"].kind is Kind.DATA:
         logger.info("model %s, chosen by %s", config.model, composition.origins["model"])
+    place = _place(config, earlier)
     store = prepare(composition.dataset_folder, cache_folder=cache_folder, **data_settings(config))
     _refuse_unfit(store, config.model)
-    place = _place(config, earlier)
     runtime.activate(place)
     _refuse_too_few(store, config)
     examples.augmentation(config).check(*store.shape[:2])

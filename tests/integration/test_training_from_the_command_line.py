@@ -144,6 +144,33 @@ def test_a_finished_run_is_never_overwritten(trained):
     assert digest_file(folder / "experiments/e/one/run.json") == before
 
 
+def without_streams(folder, redirections, *arguments):
+    """The exit code of a training whose standard streams are what the shell's words make of them."""
+    shell = ["sh", "-c", f'exec "$@" {redirections}', "sh", sys.executable, "-m", "image_classifier.main"]
+    environment = os.environ | {"XDG_CACHE_HOME": str(folder / "cache")}
+    return subprocess.run([*shell, *arguments], cwd=folder, env=environment, timeout=300).returncode
+
+
+@pytest.mark.parametrize(("redirections", "code"), [("<&- >&- 2>&-", 0), (">/dev/full 2>/dev/full", 2)])
+def test_a_training_that_cannot_print_is_complete_all_the_same(tmp_path, redirections, code):
+    names = ("--experiment_name", "e", "--run_name", "r", "--dataset_folder", "digits")
+    assert without_streams(tmp_path, redirections, *names, *TINY) == code
+    assert load_run(tmp_path / "experiments/e/r").metrics()["n"] == 270
+
+
+def test_an_experiment_is_measured_to_its_end_though_nobody_reads_the_first_line(trained):
+    folder, _ = trained
+    reader, writer = os.pipe()
+    os.close(reader)
+    code = "import sys; from image_classifier.main import main; sys.exit(main())"
+    environment = os.environ | {"XDG_CACHE_HOME": str(folder / "cache")}
+    asked = [sys.executable, "-u", "-c", code, "evaluate", "e", "--output", "both.json"]
+    with os.fdopen(writer, "wb") as nobody:
+        done = subprocess.run(asked, cwd=folder, env=environment, stdout=nobody, stderr=subprocess.PIPE, timeout=300)
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
+    assert sorted(json.loads((folder / "both.json").read_text())) == ["one", "two"]
+
+
 def test_runs_lists_every_run_with_its_accuracy(trained):
     folder, _ = trained
     done = command(folder, "runs")

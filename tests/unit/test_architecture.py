@@ -11,7 +11,7 @@ PACKAGE = "image_classifier"
 # Imports run towards the front of this list only; rooms in one set do not import each other.
 LAYERS = (
     {"errors"},
-    {"files", "masking", "schema"},
+    {"files", "masking", "schema", "cpus", "output"},
     {"settings", "signals", "randomness", "webhook", "lfs"},
     {"runtime", "arguments"},
     {"data", "model", "evaluation", "visualization"},

@@ -28,9 +28,7 @@ def test_no_flag_has_an_abbreviation(capsys):
 
 @pytest.mark.parametrize("program", [main, trainer])
 def test_the_version_is_the_packages(program, capsys):
-    with pytest.raises(SystemExit) as caught:
-        program(["--version"])
-    assert caught.value.code == 0
+    assert program(["--version"]) == 0
     from importlib.metadata import version
 
     assert capsys.readouterr().out.strip() == version("image_classifier")
@@ -40,9 +38,7 @@ def test_the_version_is_the_packages(program, capsys):
     "command", ["train", "prepare", "evaluate", "predict", "compare", "track", "sweep", "notify", "runs", "config"]
 )
 def test_every_command_explains_itself(command, capsys):
-    with pytest.raises(SystemExit) as caught:
-        main([command, "--help"])
-    assert caught.value.code == 0
+    assert main([command, "--help"]) == 0
     assert command in capsys.readouterr().out
 
 
@@ -122,15 +118,6 @@ def test_a_list_is_replaced_by_a_later_file_and_only_by_a_later_one(tmp_path, ca
     assert "seed: 5" in capsys.readouterr().out
     assert main(["config", "--config", str(one), "--config", str(grid)]) == 2
     assert "has a list of values" in capsys.readouterr().err
-
-
-def test_a_closed_reader_is_no_error():
-    program = "import sys; from image_classifier.main import main; sys.exit(main(['config', '--as', 'reference']))"
-    writer = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    writer.stdout.close()
-    assert writer.stderr.read() == b""
-    writer.stderr.close()
-    assert writer.wait() in (0, 120)
 
 
 def test_the_parsers_refuse_with_user_errors():

@@ -1,6 +1,5 @@
 """What auto stands for, and the switches that make a training repeat."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 import torch
 
 from image_classifier import runtime
+from image_classifier.cpus import available_cpus
 from image_classifier.errors import UserError
 
 pytestmark = pytest.mark.unit
@@ -24,10 +24,12 @@ def test_auto_takes_bf16_only_where_the_processor_multiplies_in_it():
 
 
 def test_auto_takes_the_cpus_this_process_may_use():
-    code = "from image_classifier.runtime import available_cpus; print(available_cpus())"
-    cpu = min(os.sched_getaffinity(0))
-    done = subprocess.run(["taskset", "-c", str(cpu), sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout.strip() == "1"
+    assert runtime.resolve("auto", "auto", "auto").num_threads == available_cpus()
+
+
+def test_far_too_many_threads_are_refused():
+    with pytest.raises(UserError, match="num_threads 9999 is far more"):
+        runtime.resolve("auto", "auto", "9999")
 
 
 def test_what_is_asked_for_is_taken():

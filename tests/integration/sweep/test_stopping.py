@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from image_classifier import load_run, train
-from image_classifier.runtime import available_cpus
+from image_classifier.cpus import available_cpus
 
 GRID = "dataset_folder: digits\nmodel: cnn\nlearning_rate: [0.01, 0.02, 0.03]\nnum_epochs: 16\nbatch_size: 128\n"
 NAMES = [f"learning_rate-{rate}" for rate in ("0.01", "0.02", "0.03")]

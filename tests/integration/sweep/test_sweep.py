@@ -14,8 +14,8 @@ import pytest
 from PIL import Image
 
 from image_classifier import files, load_run
+from image_classifier.cpus import available_cpus
 from image_classifier.main import main
-from image_classifier.runtime import available_cpus
 
 GRID = f"""\
 dataset_folder: wine

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from image_classifier import cpus
 from image_classifier.data import workers as room
 from image_classifier.data.inputs import new_array
 from image_classifier.errors import UserError
@@ -17,7 +18,7 @@ from image_classifier.errors import UserError
 def processes(monkeypatch):
     """Two worker processes however little there is to do."""
     monkeypatch.setattr(room, "SMALL_BYTES", 0)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(room, "available_cpus", lambda: 2)
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_processes_write_what_pillow_reads(chunks, processes):
 def test_processes_and_this_process_make_the_same_store(pets, prepared, tmp_path, monkeypatch):
     alone = prepared(pets)
     monkeypatch.setattr(room, "SMALL_BYTES", 0)
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(room, "available_cpus", lambda: 2)
     assert prepared(pets, cache_folder=tmp_path / "other").digest == alone.digest
 
 
@@ -70,6 +71,20 @@ def test_leaving_early_ends_the_processes(chunks, processes):
     assert len(set(children.read_text().split()) - before) == 2
     answers.close()
     assert set(children.read_text().split()) <= before
+
+
+def test_there_are_no_more_processes_than_a_containers_quota_allows(chunks, monkeypatch, tmp_path):
+    questions, _ = chunks
+    (tmp_path / "cpu.max").write_text("100000 100000\n")
+    monkeypatch.setattr(room, "SMALL_BYTES", 0)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(cpus, "_QUOTA", tmp_path / "cpu.max")
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    before = children.read_text()
+    answers = room.replies(questions, 1000)
+    next(answers)
+    assert children.read_text() == before
+    answers.close()
 
 
 def test_a_process_starts_without_numpy():

@@ -1,13 +1,21 @@
 """Run folders: names that stay inside, records that are read back, and files that are counted."""
 
+import dataclasses
 import json
+import os
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from image_classifier import files, runs
 from image_classifier.errors import UserError
+from image_classifier.main import main
+from image_classifier.settings.layers import compose
 
 pytestmark = pytest.mark.unit
+
+CONFIG = dataclasses.asdict(compose([], "cnn").config)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +68,49 @@ def test_a_run_that_is_not_there_suggests_the_nearest(tmp_path, made):
     with pytest.raises(UserError, match="is not a run") as caught:
         runs.find("e/first_rnu", tmp_path)
     assert "e/first_run" in caught.value.hint
+
+
+@pytest.fixture
+def guest(made):
+    """A folder with the run e/r, seen by a user for whom permissions count, as they do not for root."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        made(folder / "e" / "r")
+        user = os.geteuid()
+        if user == 0:
+            for path in (folder, *folder.rglob("*")):
+                os.chown(path, 65534, -1)
+            os.seteuid(65534)
+        yield folder
+        for path in (folder, folder / "e", folder / "e" / "r"):
+            path.chmod(0o755)
+        os.seteuid(user)
+
+
+@pytest.mark.parametrize("mode", [0o000, 0o300, 0o400])
+def test_a_folder_of_runs_that_may_not_be_read_is_an_error(guest, mode, capsys):
+    guest.chmod(mode)
+    assert main(["runs", "--experiments_folder", str(guest)]) == 2
+    shown = capsys.readouterr()
+    assert (f"error: {guest} cannot be read" in shown.err, shown.out) == (True, "")
+
+
+@pytest.mark.parametrize("closed", ["e", "e/r", "e/r/run.json"])
+def test_what_may_not_be_read_among_the_runs_is_named(guest, made, closed, caplog):
+    made(guest / "f" / "r")
+    (guest / closed).chmod(0)
+    assert [run.name for run in runs.listing(guest)] == ["f/r"]
+    assert f"{guest / closed}" in caplog.text
+    assert "cannot be read" in caplog.text
+
+
+def test_what_is_no_run_is_not_listed(tmp_path, made):
+    made(tmp_path / "e" / "r")
+    (tmp_path / "e" / "empty").mkdir()
+    (tmp_path / "mlflow.db").touch()
+    (tmp_path / "e" / "gone").symlink_to("nowhere")
+    assert [run.name for run in runs.listing(tmp_path)] == ["e/r"]
+    assert runs.listing(tmp_path / "missing") == []
 
 
 def test_an_unfinished_run_is_refused_with_the_way_to_finish_it(tmp_path, made):
@@ -176,7 +227,7 @@ def test_what_is_no_record_at_all_is_refused(tmp_path, text):
 )
 def test_settings_that_no_training_had_are_refused(tmp_path, made, config, told):
     with pytest.raises(UserError, match=told):
-        _ = made(tmp_path / "e" / "r", config={"model": "cnn"} | config).config
+        _ = made(tmp_path / "e" / "r", config=CONFIG | config).config
 
 
 def test_a_record_with_more_than_this_version_knows_is_read(tmp_path, made):

@@ -1,0 +1,174 @@
+"""Printing where it cannot be: the work is done all the same, and the exit code is the one that it earned."""
+
+import io
+import json
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from image_classifier import output
+from image_classifier.cli import config
+from image_classifier.errors import NotSentError, of_system
+from image_classifier.main import main
+
+pytestmark = pytest.mark.unit
+
+PRINTS = ["config", "--as", "reference"]
+MISTAKE = ["config", "--as", "yml"]
+
+
+def without_a_reader():
+    reader, writer = os.pipe()
+    os.close(reader)
+    return writer
+
+
+@pytest.fixture(params=[True, False], ids=["unbuffered", "buffered"])
+def stdout(request, monkeypatch):
+    """Makes a descriptor this process's stdout, as Python itself would open it."""
+
+    def become(descriptor):
+        stream = io.TextIOWrapper(os.fdopen(descriptor, "wb"), encoding="utf-8", write_through=request.param)
+        monkeypatch.setattr(sys, "stdout", stream)
+        return stream
+
+    return become
+
+
+@pytest.mark.parametrize(("arguments", "code"), [(PRINTS, 0), (MISTAKE, 2), (["--help"], 0)])
+def test_a_reader_that_has_left_changes_no_exit_code(arguments, code, stdout, capsys):
+    stream = stdout(without_a_reader())
+    assert main(arguments) == code
+    assert "could not be written" not in capsys.readouterr().err
+    stream.close()  # as Python does at its end: nothing is left that could fail
+
+
+@pytest.mark.parametrize("arguments", [PRINTS, ["--help"], ["runs", "--help"]])
+def test_a_full_disk_under_the_output_is_an_error_that_says_so(arguments, stdout, capsys):
+    stream = stdout(os.open("/dev/full", os.O_WRONLY))
+    assert main(arguments) == 2
+    told = capsys.readouterr().err
+    assert "error: the output could not be written: [Errno 28] No space left on device\n hint: " in told
+    stream.close()
+
+
+def test_a_command_that_failed_keeps_its_exit_code_on_a_full_disk(stdout, monkeypatch, capsys):
+    stream = stdout(os.open("/dev/full", os.O_WRONLY))
+
+    def unsent(_):
+        sys.stdout.write("trained\n")
+        raise NotSentError("it is complete, but was not sent")
+
+    monkeypatch.setattr(config, "run", unsent)
+    assert main(PRINTS) == 4
+    assert capsys.readouterr().err.count("error: ") == 2
+    stream.close()
+
+
+def test_work_goes_on_after_a_print_that_nobody_reads(stdout, tmp_path):
+    stream = stdout(without_a_reader())
+    with output.guarded() as (out, _):
+        sys.stdout.write("one\n")
+        sys.stdout.flush()
+        (tmp_path / "done").touch()
+        sys.stdout.write("two\n")
+    assert (tmp_path / "done").exists()
+    assert out.reader_left
+    stream.close()
+
+
+def test_a_terminal_that_is_closed_meanwhile_is_a_reader_that_has_left(stdout):
+    window, end = pty.openpty()
+    stream = stdout(end)
+    with output.guarded() as (out, _):
+        os.close(window)
+        sys.stdout.write("one\n")
+    assert out.reader_left
+    stream.close()
+
+
+def test_a_failing_stderr_costs_nothing(monkeypatch):
+    stream = io.TextIOWrapper(os.fdopen(os.open("/dev/full", os.O_WRONLY), "wb"), line_buffering=True)
+    monkeypatch.setattr(sys, "stderr", stream)
+    assert main(MISTAKE) == 2
+    assert main(PRINTS) == 0
+    stream.close()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_character_that_the_terminal_lacks_is_shown_by_its_number(encoding, monkeypatch):
+    taken = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(taken, encoding=encoding))
+    with output.guarded() as (out, _):
+        sys.stdout.write("0.9–1.0 \udce9 é\n")
+    accent = "\\xe9" if encoding == "ascii" else "é"
+    assert taken.getvalue().decode(encoding) == f"0.9\\u20131.0 \\udce9 {accent}\n"
+    assert out.error is None
+
+
+def test_the_table_of_runs_is_printed_where_the_terminal_knows_only_ascii(tmp_path, monkeypatch):
+    folder = tmp_path / "e" / "r"
+    folder.mkdir(parents=True)
+    about = {"dataset_folder": "chats/été", "timing": {"started": "now"}, "provenance": {}, "card": {}}
+    (folder / "run.json").write_text(json.dumps({"status": "finished", "config": {"model": "cnn"}, **about}))
+    (folder / "metrics.json").write_text(json.dumps({"accuracy": 0.5, "accuracy_ci95": [0.4, 0.6], "val": None}))
+    taken = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(taken, encoding="ascii"))
+    assert main(["runs", "--experiments_folder", str(tmp_path)]) == 0
+    last = taken.getvalue().decode("ascii").splitlines()[-1]
+    assert last.split() == [
+        "e/r",
+        "finished",
+        "cnn",
+        "chats/\\xe9t\\xe9",
+        "0.5000",
+        "0.4000\\u20130.6000",
+        "\\u2013",
+        "now",
+    ]
+
+
+def test_no_file_takes_the_place_of_a_closed_stream(tmp_path):
+    program = (
+        "import os, sys; from image_classifier.main import main; "
+        "codes = [main(['config', '--as', 'reference']), main(['config', '--as', 'yml'])]; "
+        f"file = os.open({str(tmp_path / 'file')!r}, os.O_CREAT | os.O_WRONLY); "
+        "os.write(file, f'{codes} {file > 2} {[os.get_inheritable(number) for number in range(3)]}'.encode()); "
+        "print('x'); sys.exit(7)"
+    )
+    done = subprocess.run(["sh", "-c", 'exec "$0" -c "$1" <&- >&- 2>&-', sys.executable, program], timeout=60)
+    assert done.returncode == 7
+    assert (tmp_path / "file").read_text() == "[0, 2] True [True, True, True]"
+
+
+def test_the_process_of_a_command_ends_with_the_code_that_it_earned():
+    program = "import sys; from image_classifier.main import main; sys.exit(main(sys.argv[1:]))"
+    for arguments, code in ((PRINTS, 0), (MISTAKE, 2)):
+        command = [sys.executable, "-u", "-c", program, *arguments]
+        with os.fdopen(without_a_reader(), "wb") as nobody:
+            assert subprocess.run(command, stdout=nobody, stderr=nobody, timeout=60).returncode == code
+
+
+@pytest.mark.parametrize(
+    ("error", "what"),
+    [
+        (FileNotFoundError(2, "No such file or directory", "a.csv"), "a.csv: No such file or directory"),
+        (OSError("cannot identify this"), "cannot identify this"),
+        (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
+        (BrokenPipeError(), "BrokenPipeError"),
+    ],
+)
+def test_an_error_of_the_system_says_what_it_knows(error, what):
+    assert of_system(error).what == what
+
+
+def test_the_error_of_a_command_names_no_output_that_has_nothing_to_do_with_it(monkeypatch, capsys):
+    def broken(_):
+        raise OSError("the volume is gone")
+
+    monkeypatch.setattr(config, "run", broken)
+    assert main(PRINTS) == 2
+    assert capsys.readouterr().err.startswith("error: the volume is gone\n hint: ")
