@@ -164,9 +164,10 @@ def _make_store(file: Path) -> None:
     """Make the tables of MLflow in a new SQLite database."""
     from mlflow.store.db import utils  # noqa: PLC0415
 
-    engine = utils.create_sqlalchemy_engine_with_retry(f"sqlite:///{file}")
+    engine = utils.create_sqlalchemy_engine_with_retry(f"sqlite:///{file}")  # type: ignore[no-untyped-call]
     try:
-        utils._initialize_tables(engine)  # noqa: SLF001  (as MLflow does where it finds none)
+        # As MLflow does where it finds no tables.
+        utils._initialize_tables(engine)  # type: ignore[no-untyped-call]  # noqa: SLF001
     finally:
         engine.dispose()
 
