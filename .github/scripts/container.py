@@ -1,19 +1,24 @@
 """Run the trainer in a container: container.py prepare, container.py train or container.py notify.
 
-The process becomes `docker run`, so that a signal to the step reaches the trainer, which then keeps a checkpoint.
+The process becomes `docker run`, so that a signal to the step reaches the trainer, which then keeps a checkpoint; while
+a run is tracked it passes signals on, and a run that only its tracking server lacks is none that failed.
 """
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
-from step import RefusedError, run, temporary, variable
+from step import RefusedError, run, set_outputs, temporary, variable
 
 WORKSPACE = Path("/workspace")
 CIFAR = "data/cifar_dataset"
 PUBLISHED = "torchvision"
+TRACKING = "MLFLOW_TRACKING_URI"
+FOR_TRACKING = (TRACKING, "MLFLOW_S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+NOT_SENT = 4  # the trainer's exit code for a run that is complete, but not on its tracking server
 
 
 def main() -> None:
@@ -26,6 +31,8 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
     command = stages[sys.argv[1]]()
     sys.stdout.flush()
+    if sys.argv[1] == "train" and tracked():
+        sys.exit(attend(command))
     os.execvp(command[0], command)  # noqa: S606  (that is the point)
 
 
@@ -39,12 +46,38 @@ def prepare() -> list[str]:
 
 
 def train() -> list[str]:
-    """Train; the network is there for published weights, the GPU where there is one."""
+    """Train; the network is there for published weights and a tracking server, the GPU where there is one."""
     given = arguments("arguments.train")
-    options = [*network(wanted=f"--pretrained_model={PUBLISHED}" in given), *data(writable=False), *gpu()]
-    if os.environ.get("DB_PASS"):
-        options.append("--env=DB_PASS")
+    fetches = tracked() or f"--pretrained_model={PUBLISHED}" in given
+    options = [*network(wanted=fetches), *data(writable=False), *gpu()]
+    names = ("DB_PASS", *(FOR_TRACKING if tracked() else ()))
+    options += [f"--env={name}" for name in names if os.environ.get(name)]
     return docker(["--name", variable("CONTAINER"), *options], ["image_classifier_trainer", *given])
+
+
+def tracked() -> bool:
+    """Whether the repository names a tracking server."""
+    return os.environ.get(TRACKING, "").strip().lower() not in ("", "off")
+
+
+def attend(command: list[str]) -> int:
+    """The container's exit code, signals passed on to it; 0 for a run that is complete, but was not sent."""
+    child: subprocess.Popen[bytes] | None = None
+
+    def pass_on(number: int, _: object) -> None:
+        if child:
+            child.send_signal(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, pass_on)
+    child = subprocess.Popen(command)
+    code = child.wait()
+    if code in (0, NOT_SENT):
+        set_outputs({"sent": "false" if code else "true"})
+    if code == NOT_SENT:
+        sys.stdout.write("::warning::the run is complete, but was not sent to the tracking server (the log says why)\n")
+        return 0
+    return code if code >= 0 else 128 - code
 
 
 def notify() -> list[str]:
@@ -56,13 +89,13 @@ def notify() -> list[str]:
 def docker(options: list[str], command: list[str]) -> list[str]:
     """`docker run` with the caller's rights over the mounted folders and no others."""
     image = variable("IMAGE")
+    # A store beside the run would end with this machine.
+    untracked = [] if f"--env={TRACKING}" in options else [f"--env={TRACKING}=off"]
     return [
         "docker", "run", "--rm", f"--user={os.getuid()}:{os.getgid()}", "--read-only", "--tmpfs=/tmp:exec",
         "--shm-size=1g", "--cap-drop=ALL", "--security-opt=no-new-privileges",
         f"--env=IMAGE_CLASSIFIER_IMAGE_DIGEST={image}", f"--env=IMAGE_CLASSIFIER_GIT_COMMIT={variable('GITHUB_SHA')}",
-        # A store beside the run would end with this machine.
-        "--env=MLFLOW_TRACKING_URI=off",
-        "--env=XDG_CACHE_HOME=/cache", mount(temporary("cache"), Path("/cache"), writable=True),
+        *untracked, "--env=XDG_CACHE_HOME=/cache", mount(temporary("cache"), Path("/cache"), writable=True),
         mount(Path("experiments"), WORKSPACE / "experiments", writable=True), *options, image, *command,
     ]  # fmt: skip
 

@@ -56,6 +56,14 @@ class Where:
         parts = urlsplit(self.uri)
         return None if self.store else (str(parts.hostname), parts.port or _PORTS[_scheme(self.uri)])
 
+    def page(self, experiment: str, run: str) -> str | None:
+        """Where a browser shows a run of the server, without what is secret in the address; None for a database."""
+        scheme, _, rest = self.uri.partition("://")
+        place = masking.split(scheme, rest).place
+        if place is None or not scheme.lower().startswith("http"):
+            return None
+        return f"{scheme}://{place.rstrip('/')}/#/experiments/{experiment}/runs/{run}"
+
     @property
     def proxied(self) -> bool:
         """Whether it is reached through a proxy that the environment names, and need not answer from here."""

@@ -112,21 +112,21 @@ def new_key() -> str:
 
 
 def send(run: "Run", where: Where, parent: str | None = None) -> bool:
-    """Send what the server does not have of a run, keep its id in run.json; whether all of it is there now."""
+    """Send what the server does not have of a run, keep its id and page in run.json; whether all is there now."""
     from image_classifier.tracking import entries  # noqa: PLC0415
 
     noted = _noted(run, **({"parent": parent} if parent else {}))
     # An earlier version kept more of an address than may be shown.
     before = noted.record["tracking"].get("runs", {})
     known = {masking.masked(place, whole=True): run_id for place, run_id in before.items()}
+    pages = noted.record["tracking"].get("pages", {})
 
-    def mirror() -> str:
-        # The id is noted before run.json itself is sent.
-        return _mirrored(
-            entries.of_run(noted), where, lambda run_id: _noted(noted, runs={**known, where.shown: run_id})
-        )
+    def note(run_id: str, page: str | None) -> None:
+        more = {"pages": {**pages, where.shown: page}} if page else {}
+        _noted(noted, runs={**known, where.shown: run_id}, **more)
 
-    return _guarded(run.name, where, mirror) is not None
+    # The id is noted before run.json itself is sent.
+    return _guarded(run.name, where, lambda: _mirrored(entries.of_run(noted), where, note)) is not None
 
 
 def _noted(run: "Run", **more: Any) -> "Run":
@@ -144,17 +144,18 @@ def _noted(run: "Run", **more: Any) -> "Run":
 
 def send_entry(entry: "Entry", where: Where) -> str | None:
     """Send what the server does not have of an entry; its id there, None if it could not be sent."""
-    return _guarded(f"{entry.experiment}/{entry.name}", where, lambda: _mirrored(entry, where, lambda _: None))
+    return _guarded(f"{entry.experiment}/{entry.name}", where, lambda: _mirrored(entry, where, lambda *_: None))
 
 
-def _mirrored(entry: "Entry", where: Where, begun: Callable[[str], object]) -> str:
-    """The entry's id on the server, after all that the server lacked was sent; `begun` gets it before that."""
+def _mirrored(entry: "Entry", where: Where, begun: Callable[[str, str | None], object]) -> str:
+    """The entry's id on the server, after all that it lacked was sent; `begun` gets it and its page before that."""
     with _alone(where):
         server = Server(where)
         held = server.held(entry)
-        begun(str(held.info.run_id))
+        run_id = str(held.info.run_id)
+        begun(run_id, where.page(str(held.info.experiment_id), run_id))
         server.send(entry, held)
-        return str(held.info.run_id)
+        return run_id
 
 
 def _stopped(where: Where, run_id: str, status: str) -> None:

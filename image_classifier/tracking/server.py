@@ -166,7 +166,7 @@ def _make_store(file: Path) -> None:
 
     engine = utils.create_sqlalchemy_engine_with_retry(f"sqlite:///{file}")  # type: ignore[no-untyped-call]
     try:
-        # As MLflow does where it finds none.
+        # As MLflow does where it finds no tables.
         utils._initialize_tables(engine)  # type: ignore[no-untyped-call]  # noqa: SLF001
     finally:
         engine.dispose()

@@ -49,6 +49,8 @@ def test_a_server_gets_figures_and_files(run, where, server):
     figures = {one["key"]: one["value"] for one in found["data"]["metrics"]}
     assert figures["accuracy"] == run.metrics()["accuracy"]
     experiment = found["info"]["experiment_id"]
+    page = f"{server.address}/#/experiments/{experiment}/runs/{run_id}"
+    assert load_run(run.folder).record["tracking"]["pages"] == {where.shown: page}
     there = server.folder / "mlartifacts" / experiment / run_id / "artifacts"
     for path in run.folder.iterdir():
         assert (there / path.name).read_bytes() == path.read_bytes(), path.name

@@ -1,5 +1,6 @@
 """container.py, collect.py and summary.py: what the trainer may touch, and what is kept of a run."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -72,6 +73,56 @@ def test_the_database_password_is_passed_by_name_and_to_the_training_alone(comma
 
 def test_an_empty_password_is_not_passed(command):
     assert "--env=DB_PASS" not in command("train", DB_PASS="")
+
+
+TRACKED = {
+    "MLFLOW_TRACKING_URI": "http://me:sesame@host",  # pragma: allowlist secret
+    "MLFLOW_S3_ENDPOINT_URL": "http://s3",
+    "AWS_ACCESS_KEY_ID": "sesame",
+    "AWS_SECRET_ACCESS_KEY": "sesame",
+}
+
+
+def test_only_the_training_is_tracked_and_secrets_are_passed_by_name(command):
+    for stage in ("prepare", "train", "notify"):
+        composed = command(stage, **TRACKED)
+        assert "sesame" not in " ".join(composed)
+        assert [f"--env={name}" in composed for name in TRACKED] == [stage == "train"] * 4
+        assert ("--env=MLFLOW_TRACKING_URI=off" in composed) == (stage != "train")
+        assert ("--network=none" in composed) == (stage != "train")
+
+
+def test_without_a_tracking_server_the_training_has_no_network_and_no_keys(command):
+    composed = command("train", **TRACKED | {"MLFLOW_TRACKING_URI": ""})
+    assert "--network=none" in composed
+    assert "--env=MLFLOW_TRACKING_URI=off" in composed
+    assert [option for option in composed if "AWS" in option or "S3" in option] == []
+
+
+@pytest.fixture
+def ending(training, tmp_path):
+    """ending(script) is the step of a tracked training in whose place `script` runs."""
+    program = tmp_path / "bin/docker"
+    program.parent.mkdir()
+
+    def end(script):
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        return training().run("container.py", "train", PATH=f"{program.parent}:/usr/bin:/bin", **TRACKED)
+
+    return end
+
+
+@pytest.mark.parametrize(("code", "ends", "sent"), [(0, 0, "true"), (4, 0, "false"), (2, 2, None), (143, 143, None)])
+def test_a_run_that_only_the_tracking_server_lacks_did_not_fail(code, ends, sent, ending):
+    step = ending(f"exit {code}")
+    assert (step.code, step.outputs.get("sent")) == (ends, sent)
+    assert ("::warning::" in step.stdout) == (code == 4)
+
+
+def test_a_tracked_training_gets_the_signals_of_its_step(ending):
+    step = ending("trap 'exit 130' INT; kill -INT $PPID; sleep 5 & wait; exit 1")
+    assert step.code == 130
 
 
 def test_the_fetched_parent_is_the_last_argument(command):
@@ -174,6 +225,35 @@ def test_a_summary_larger_than_github_takes_is_cut(training):
     written = summary(made).summary
     assert len(written.encode()) < 1 << 20
     assert "Download the run folder" in written
+
+
+PAGE = "https://mlflow.example.org/team/#/experiments/12/runs/" + "0f" * 16
+
+
+@pytest.mark.parametrize(
+    ("record", "shown"),
+    [
+        ({"tracking": {"pages": {"there": PAGE}}}, f"[The run in MLflow]({PAGE})"),
+        ({"tracking": {"pages": {"there": PAGE.replace("//", "//me@")}}}, ""),
+        ({"tracking": {"pages": {"there": PAGE.replace("team/", "team/?key=x")}}}, ""),
+        ({"tracking": {"pages": {"there": f"{PAGE})\n# evil"}}}, ""),
+        ({"tracking": {"pages": {}}}, ""),
+        ({"tracking": []}, ""),
+        ([], ""),
+    ],
+)
+def test_the_summary_links_to_the_run_in_mlflow(record, shown, training):
+    made = training()
+    finish(made, **{"run.json": json.dumps(record)})
+    written = summary(made, SENT="true").summary
+    assert ("MLflow" in written) == bool(shown)
+    assert shown in written
+
+
+def test_the_summary_of_a_run_that_was_not_sent_says_how_to_send_it(training):
+    written = summary(training(), SENT="false").summary
+    assert "**Not sent to MLflow**" in written
+    assert "`image_classifier track pets/first --tracking_uri URL` sends it" in written
 
 
 @pytest.mark.parametrize("address", ["javascript:alert(1)", "https://x/) [evil](https://y/", "https://x/\n# y"])

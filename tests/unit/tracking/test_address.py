@@ -48,6 +48,20 @@ def test_host_and_port_are_those_that_the_address_means(uri, address):
 
 
 @pytest.mark.parametrize(
+    ("uri", "page"),
+    [
+        ("http://host:5000", "http://host:5000/#/experiments/3/runs/ab"),
+        ("https://me:s3cret@host/mlflow/?s3cret#s3cret", "https://host/mlflow/#/experiments/3/runs/ab"),
+        ("http://12#s3cret@host", None),
+        ("postgresql://host/name", None),
+        ("sqlite:///a.db", None),
+    ],
+)
+def test_a_run_of_a_server_has_a_page_without_secrets_in_its_address(uri, page):
+    assert Where(uri, FOLDER).page("3", "ab") == page
+
+
+@pytest.mark.parametrize(
     ("uri", "environment", "proxied"),
     [
         ("http://host", {"HTTP_PROXY": "http://proxy:1"}, True),
