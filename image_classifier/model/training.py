@@ -24,6 +24,7 @@ class Batches(Protocol):
     """What the loop needs of data: batches by epoch, from any step on."""
 
     count: int
+    shape: tuple[int, int, int]
 
     def __len__(self) -> int: ...
 
@@ -88,7 +89,7 @@ class Training:
         self, model: nn.Module, config: Config, runtime: Runtime, *, train: Batches, val: Batches | None, counts: Tensor
     ) -> None:
         self.model, self.config, self.runtime, self.train, self.val = model, config, runtime, train, val
-        self.optimizers = optim.optimizers(config, model)
+        self.optimizers = optim.optimizers(config, model, train.shape)
         self.weights = _class_weights(counts).to(runtime.torch_device) if config.class_weights == "balanced" else None
         self.epoch = self.step = 0
         self.seconds, self.scale = 0.0, 0.0
