@@ -166,7 +166,7 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="an image, or a folder of images")
     parser.add_argument("--output", type=Path, metavar="FILE", help="FILE.csv or FILE.jsonl (default: CSV on stdout)")
     parser.add_argument(
-        "--batch_size", type=int, default=256, metavar="N", help="images at once (default: %(default)s)"
+        "--batch_size", type=int, metavar="N", help="images at once (default: 256, fewer where they are large)"
     )
 
 

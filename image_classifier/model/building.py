@@ -2,6 +2,7 @@
 
 import copy
 import importlib
+from collections.abc import Iterable
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -16,8 +17,8 @@ from image_classifier.errors import UserError
 class Adaptive(Protocol):
     """A network that looks at some training images before it learns."""
 
-    def adapt(self, images: Tensor) -> None:
-        """Fit what is not learned to images like these."""
+    def adapt(self, batches: Iterable[Tensor]) -> None:
+        """Fit what is not learned to images like these, which come in batches."""
         ...
 
 

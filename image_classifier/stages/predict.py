@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from image_classifier import files, runs, runtime
-from image_classifier.config import Config
+from image_classifier.config import CLASSICAL, Config
 from image_classifier.data.batches import Batches
 from image_classifier.data.examples import ImageFile, Pixels, shown
 from image_classifier.data.prefetching import prefetched
@@ -24,8 +24,10 @@ from image_classifier.data.tables import Column, Encoded, encoded
 from image_classifier.errors import UserError
 from image_classifier.model import inference
 from image_classifier.runs import Run
+from image_classifier.runtime import Runtime
 
 _PIECE_BYTES = 1 << 28  # of pixels; with a GPU two pieces are in memory
+_AT_ONCE = 256  # images in a batch, where that many fit into memory
 _FORMS = (".csv", ".jsonl")
 
 Rows = Sequence[npt.NDArray[np.float32]]
@@ -36,8 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
     output = arguments.output
     if output and output.suffix not in _FORMS:
         raise UserError(f"--output {output} ends neither in .csv nor in .jsonl", "choose one of the two")
-    if arguments.batch_size < 1:
-        raise UserError(f"--batch_size must be 1 or more, not {arguments.batch_size}", "leave it out for 256")
+    if arguments.batch_size is not None and arguments.batch_size < 1:
+        raise UserError(f"--batch_size must be 1 or more, not {arguments.batch_size}", f"leave it out for {_AT_ONCE}")
     asked = runs.find(arguments.run, arguments.experiments_folder)
     if asked.columns is None:
         images = image_files(arguments.paths)
@@ -60,12 +62,14 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def classify(asked: Run, pieces: Iterable[Pixels | Encoded], batch_size: int = 256) -> npt.NDArray[np.float32]:
+def classify(asked: Run, pieces: Iterable[Pixels | Encoded], batch_size: int | None = None) -> npt.NDArray[np.float32]:
     """The probabilities of every class (columns) for every example (rows)."""
     card = asked.card
-    place = runtime.resolve(Config(precision=card["runtime"]["precision"]))
+    place = _place(asked)
     runtime.activate(place)
     model = asked.model(place.torch_device)
+    if batch_size is None:
+        batch_size = min(_AT_ONCE, inference.batch_size(model, tuple(card["input"]["shape"])))
     parts = []
     for pixels in pieces:
         split = Split(pixels, np.zeros(len(pixels), np.int64), None)
@@ -75,6 +79,12 @@ def classify(asked: Run, pieces: Iterable[Pixels | Encoded], batch_size: int = 2
         )  # fmt: skip
         parts.append(inference.probabilities(model, batches.epoch(0), place, len(asked.classes))[1])
     return np.concatenate(parts)
+
+
+def _place(asked: Run) -> Runtime:
+    """Where this machine asks the run's model: at the run's precision, and scikit-learn's models on the CPU."""
+    device = "cpu" if asked.config.model in CLASSICAL else "auto"
+    return runtime.resolve(Config(device=device, precision=asked.card["runtime"]["precision"]))
 
 
 def _rows_of(path: Path, columns: Sequence[Column]) -> Encoded:
