@@ -187,7 +187,7 @@ def _predict_other(model: nn.Module, store: Store, measured: Run, place: Runtime
     for name, splits in (("test", ("train", "test") if store.draws_test else ("test",)), ("val", ("val",))):
         labels, shares = [np.empty(0, np.int64)], [np.empty((0, len(measured.classes)), np.float32)]
         for split in (store.splits[each] for each in splits if each in store.splits):
-            batches = examples.measuring(split, np.arange(len(split.labels)), mean, std, place)
+            batches = examples.measuring(split, np.arange(len(split.labels)), mean, std, place, model=model)
             found = inference.probabilities(model, batches.epoch(0), place, len(measured.classes))
             labels.append(number[found[0]])
             shares.append(found[1])

@@ -24,9 +24,12 @@ from image_classifier.data.tables import Column, Encoded, encoded
 from image_classifier.errors import UserError
 from image_classifier.model import inference
 from image_classifier.runs import Run
+from image_classifier.runtime import Runtime
+from image_classifier.settings.families import family
 from image_classifier.training import restoring
 
 _PIECE_BYTES = 1 << 28  # of pixels; with a GPU two pieces are in memory
+_AT_ONCE = 256  # images in a batch, where that many fit into memory
 _FORMS = (".csv", ".jsonl")
 
 Rows = Sequence[npt.NDArray[np.float32]]
@@ -38,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="an image, or a folder of images")
     parser.add_argument("--output", type=Path, metavar="FILE", help="FILE.csv or FILE.jsonl (default: CSV on stdout)")
     parser.add_argument(
-        "--batch_size", type=int, default=256, metavar="N", help="images at once (default: %(default)s)"
+        "--batch_size", type=int, metavar="N", help="images at once (default: 256, fewer where they are large)"
     )
 
 
@@ -47,8 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     output = arguments.output
     if output and output.suffix not in _FORMS:
         raise UserError(f"--output {output} ends neither in .csv nor in .jsonl", "choose one of the two")
-    if arguments.batch_size < 1:
-        raise UserError(f"--batch_size must be 1 or more, not {arguments.batch_size}", "leave it out for 256")
+    if arguments.batch_size is not None and arguments.batch_size < 1:
+        raise UserError(f"--batch_size must be 1 or more, not {arguments.batch_size}", f"leave it out for {_AT_ONCE}")
     asked = runs.find(arguments.run, arguments.experiments_folder)
     if asked.columns is None:
         images = image_files(arguments.paths)
@@ -71,12 +74,14 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def classify(asked: Run, pieces: Iterable[Pixels | Encoded], batch_size: int = 256) -> npt.NDArray[np.float32]:
+def classify(asked: Run, pieces: Iterable[Pixels | Encoded], batch_size: int | None = None) -> npt.NDArray[np.float32]:
     """The probabilities of every class (columns) for every example (rows)."""
     card = asked.card
-    place = runtime.resolve("auto", card["runtime"]["precision"], "auto")
+    place = _place(asked)
     runtime.activate(place)
     model = restoring.model_of(asked, place.torch_device)
+    if batch_size is None:
+        batch_size = min(_AT_ONCE, inference.batch_size(model, tuple(card["input"]["shape"])))
     parts = []
     for pixels in pieces:
         split = Split(pixels, np.zeros(len(pixels), np.int64), None)
@@ -86,6 +91,12 @@ def classify(asked: Run, pieces: Iterable[Pixels | Encoded], batch_size: int = 2
         )  # fmt: skip
         parts.append(inference.probabilities(model, batches.epoch(0), place, len(asked.classes))[1])
     return np.concatenate(parts)
+
+
+def _place(asked: Run) -> Runtime:
+    """Where this machine asks the run's model: at the run's precision, and scikit-learn's models on the CPU."""
+    device = "auto" if family(asked.config.model).stepwise else "cpu"
+    return runtime.resolve(device, asked.card["runtime"]["precision"], "auto")
 
 
 def _rows_of(path: Path, columns: Sequence[Column]) -> Encoded:

@@ -45,6 +45,7 @@ class Batches:
         _, height, width, channels = split.inputs.shape
         augmentation.check(height, width)
         self.count = len(indices)
+        self.shape = (height, width, channels)
         self._pixels: np.ndarray = np.asarray(split.inputs)
         self._indices = np.asarray(indices, dtype=np.int64)
         self._labels = torch.from_numpy(split.labels[self._indices])

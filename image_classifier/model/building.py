@@ -2,7 +2,7 @@
 
 import copy
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -18,8 +18,8 @@ from image_classifier.settings.families import family
 class Adaptive(Protocol):
     """A network that looks at some training images before it learns."""
 
-    def adapt(self, images: Tensor) -> None:
-        """Fit what is not learned to images like these."""
+    def adapt(self, batches: Iterable[Tensor]) -> None:
+        """Fit what is not learned to images like these, which come in batches."""
         ...
 
 

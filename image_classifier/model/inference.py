@@ -11,6 +11,39 @@ from torch.nn import functional
 
 from image_classifier.runtime import Runtime
 
+_MOST_AT_ONCE = 500
+_LAYER_BYTES = 1 << 27  # of one layer's output for a whole batch; a few such tensors are in memory at once
+
+
+def batch_size(model: nn.Module, shape: tuple[int, int, int]) -> int:
+    """How many images of `shape` (height, width, channels) the network takes at once, so that they fit into memory.
+
+    It depends on network and shape alone, never on free memory: another batch size can change the last bits.
+    """
+    height, width, channels = shape
+    sizes = [height * width * channels]  # float32 values that stand for one image, in each layer
+    parameter = next(model.parameters(), None)
+    if parameter is not None:  # scikit-learn's models have none, and may not be fitted yet
+        with _evaluating(model), _recording(model, sizes):
+            model(torch.zeros(1, channels, height, width, device=parameter.device))
+    return max(1, min(_MOST_AT_ONCE, _LAYER_BYTES // (4 * max(sizes))))
+
+
+@contextlib.contextmanager
+def _recording(model: nn.Module, sizes: list[int]) -> Iterator[None]:
+    """Append the size of every tensor that a layer returns."""
+
+    def record(_: nn.Module, __: object, output: object) -> None:
+        if isinstance(output, Tensor):
+            sizes.append(output.numel())
+
+    hooks = [module.register_forward_hook(record) for module in model.modules()]
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
 
 @contextlib.contextmanager
 def _evaluating(model: nn.Module) -> Iterator[None]:

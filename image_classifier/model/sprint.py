@@ -4,6 +4,7 @@ After Jordan's airbench (2024): whitened patches, filters that start as the iden
 and a head whose output is scaled down. docs/decisions/0006-sprint.md has what was tried.
 """
 
+from collections.abc import Iterable
 from itertools import pairwise
 
 import torch
@@ -14,6 +15,7 @@ _GROWTH = (1, 4, 4)  # channels of the blocks, times width
 _PATCH = 2
 _DIRECTIONS = 8  # of 12 that patches in colour have; the other four hold 0.02 % of the variance of CIFAR-10
 _WHITENING_FLOOR = 5e-4  # added to the patches' variances, so that flat directions are not blown up
+_PIECE_BYTES = 1 << 24  # of patches in double precision, which are in memory at once
 _NORM_MOMENTUM = 0.4  # a short training needs statistics of its last steps
 _NORM_FLOOR = 1e-3  # added to a channel's variance: of flat images nothing but rounding is left, which 1e-5 blows up
 
@@ -42,12 +44,25 @@ class Sprint(nn.Module):
         return logits
 
     @torch.no_grad()
-    def adapt(self, images: Tensor) -> None:
+    def adapt(self, batches: Iterable[Tensor]) -> None:
         """Let the stem see patches of such images without correlation: whitened directions, each with both signs."""
-        patches = functional.unfold(images.contiguous(), _PATCH).transpose(1, 2).flatten(0, 1).double()
-        variances, vectors = torch.linalg.eigh(patches.T @ patches / len(patches))
+        variances, vectors = torch.linalg.eigh(_second_moments(batches))
         filters = (vectors / (variances.clamp_min(0) + _WHITENING_FLOOR).sqrt()).T.flip(0)[: len(self.stem.weight) // 2]
         self.stem.weight.copy_(torch.cat([filters, -filters]).reshape(self.stem.weight.shape))
+
+
+def _second_moments(batches: Iterable[Tensor]) -> Tensor:
+    """The mean of patch · patchᵀ over all patches, summed in pieces: of large images the patches take gigabytes."""
+    total, count = torch.zeros(()), 0
+    for images in batches:
+        values = images[0].numel() * _PATCH * _PATCH  # a little more than an image's patches hold
+        size = max(1, _PIECE_BYTES // (8 * values))
+        for start in range(0, len(images), size):
+            piece = images[start : start + size].contiguous()
+            patches = functional.unfold(piece, _PATCH).transpose(1, 2).flatten(0, 1).double()
+            total = patches.T @ patches + total.to(patches)
+            count += len(patches)
+    return total / count
 
 
 class Block(nn.Module):

@@ -2,14 +2,17 @@
 
 import numpy as np
 import numpy.typing as npt
+from torch import nn
 
+from image_classifier import randomness
 from image_classifier.data.batches import Augmentation, Batches
 from image_classifier.data.splits import validation_split
 from image_classifier.data.store import Split, Store
+from image_classifier.model import inference
 from image_classifier.runtime import Runtime
 from image_classifier.settings.config import Config
 
-_EVALUATION_BATCH = 500
+_ADAPTED_TO = 2000  # training images that show a network what its input is like
 
 Rows = npt.NDArray[np.int64]
 
@@ -38,6 +41,16 @@ def augmentation(config: Config) -> Augmentation:
     return Augmentation(config.flip, config.translate, config.cutout)
 
 
-def measuring(split: Split, chosen: Rows, mean: tuple[float, ...], std: tuple[float, ...], place: Runtime) -> Batches:
-    """Batches in order, as they are."""
-    return Batches(split, chosen, batch_size=_EVALUATION_BATCH, mean=mean, std=std, device=place.torch_device)
+def adapting(store: Store, chosen: Rows, config: Config, place: Runtime, model: nn.Module) -> Batches:
+    """What a network sees before it learns: some of the images to learn from, drawn by the seed from all classes."""
+    drawn = randomness.order(randomness.key(config.seed, "adapt"), len(chosen))[:_ADAPTED_TO]
+    return measuring(store.splits["train"], chosen[np.sort(drawn)], store.mean, store.std, place, model=model)
+
+
+def measuring(
+    split: Split, chosen: Rows, mean: tuple[float, ...], std: tuple[float, ...], place: Runtime, *, model: nn.Module
+) -> Batches:
+    """Batches in order, as they are, of a size that the model takes."""
+    _, *shape = split.inputs.shape
+    size = inference.batch_size(model, (shape[0], shape[1], shape[2]))
+    return Batches(split, chosen, batch_size=size, mean=mean, std=std, device=place.torch_device)

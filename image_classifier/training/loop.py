@@ -25,6 +25,7 @@ class Batches(Protocol):
     """What the loop needs of data: batches by epoch, from any step on."""
 
     count: int
+    shape: tuple[int, int, int]
 
     def __len__(self) -> int: ...
 
@@ -90,7 +91,7 @@ class Training:
     ) -> None:
         self.model, self.config, self.runtime, self.train, self.val = model, config, runtime, train, val
         self.settings = config.step_settings()
-        self.optimizers = optimizers.optimizers(self.settings, model)
+        self.optimizers = optimizers.optimizers(self.settings, model, train.shape)
         self.weights = _class_weights(counts).to(runtime.torch_device) if config.class_weights == "balanced" else None
         self.epoch = self.step = 0
         self.seconds, self.scale = 0.0, 0.0

@@ -15,6 +15,7 @@ from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
 from image_classifier.model.building import head
+from image_classifier.model.normalised import scale_free
 from image_classifier.settings.config import StepSettings
 
 _ADAM_SECOND_BETA, _ADAM_EPSILON = 0.999, 1e-8
@@ -93,10 +94,22 @@ class AdamW(Optimizer):
 
 
 class Muon(Optimizer):
-    """Momentum (Nesterov's), made orthogonal for each filter bank (Jordan et al. 2024)."""
+    """Momentum (Nesterov's), made orthogonal for each filter bank (Jordan et al. 2024).
 
-    def __init__(self, parameters: Sequence[Tensor], rate: float, momentum: float, weight_decay: float) -> None:
+    Of the banks in `rescaled` only the filters' direction may matter; their scale is held.
+    """
+
+    def __init__(
+        self,
+        parameters: Sequence[Tensor],
+        rate: float,
+        momentum: float,
+        weight_decay: float,
+        *,
+        rescaled: Sequence[Tensor] = (),
+    ) -> None:
         super().__init__(parameters, rate, momentum, weight_decay)
+        self.rescaled = {id(value) for value in rescaled}
         self.remember("momentum")
 
     def update(self, gradients: list[Tensor], rate: float) -> None:
@@ -109,7 +122,7 @@ class Muon(Optimizer):
         for pairs in alike.values():
             for (value, _), direction in zip(pairs, orthogonal(torch.stack([d for _, d in pairs])), strict=True):
                 kept: Tensor | float = 1 - rate * self.weight_decay
-                if value.ndim == 4:  # a normalisation follows: only the direction of the filters matters
+                if id(value) in self.rescaled:
                     kept = kept * len(value) ** 0.5 / value.norm().clamp_min(1e-7)
                 stored = _as_stored(value)
                 stored.mul_(kept).add_(direction.reshape(stored.shape), alpha=-rate)
@@ -144,8 +157,8 @@ def orthogonal(matrices: Tensor, iterations: int = 3) -> Tensor:
     return current.mT if tall else current
 
 
-def optimizers(settings: StepSettings, model: nn.Module) -> list[Optimizer]:
-    """The configured optimizers for the parameters that learn; together they hold each once."""
+def optimizers(settings: StepSettings, model: nn.Module, shape: tuple[int, int, int]) -> list[Optimizer]:
+    """The configured optimizers for the parameters that learn from images of `shape`; together they hold each once."""
     learning = [(name, value) for name, value in model.named_parameters() if value.requires_grad]
     rate, momentum, decay = settings.learning_rate, settings.momentum, settings.weight_decay
     everything = [value for _, value in learning]
@@ -157,7 +170,7 @@ def optimizers(settings: StepSettings, model: nn.Module) -> list[Optimizer]:
     filters = [value for name, value in learning if value.ndim > 1 and not name.startswith(last)]
     heads = [value for name, value in learning if name.startswith(last)]
     rest = [value for name, value in learning if value.ndim <= 1 and not name.startswith(last)]
-    found: list[Optimizer] = [Muon(filters, rate, momentum, decay)]
+    found: list[Optimizer] = [Muon(filters, rate, momentum, decay, rescaled=scale_free(model, shape))]
     shares = getattr(model, "beside_muon", _BESIDE_MUON)
     for values, share in zip((heads, rest), shares, strict=True):
         factor_ = share * settings.batch_size

@@ -32,7 +32,7 @@ def predict(model: nn.Module, store: Store, config: Config, place: Runtime) -> A
     every = np.arange(len(test.labels))
     arrays: Arrays = {"val_rows": rows}
     for name, split, chosen in (("test", test, every), ("val", held, rows)):
-        batches = examples.measuring(split, chosen, mean, std, place)
+        batches = examples.measuring(split, chosen, mean, std, place, model=model)
         labels, probabilities = inference.probabilities(model, batches.epoch(0), place, len(store.classes))
         arrays |= {f"{name}_labels": labels, f"{name}_probabilities": probabilities}
     return arrays

@@ -27,7 +27,6 @@ from image_classifier.training.progress import ProgressBar
 logger = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_CHECKPOINTS = 5.0  # after an epoch; within one, checkpoint_minutes counts
-_ADAPTED_TO = 2000  # training images that show a network what its input is like
 
 
 @dataclass(frozen=True)
@@ -123,11 +122,12 @@ def _training(plan: Plan, folder: Path) -> tuple[Fitting, list[dict[str, Any]]]:
     """The training at its beginning, or where its checkpoint stands."""
     learn, held, held_rows = examples.rows(plan.store, plan.config)
     labels = np.asarray(plan.store.splits["train"].labels)[learn]
-    val = examples.measuring(held, held_rows, plan.store.mean, plan.store.std, plan.place) if len(held_rows) else None
+    mean, std = plan.store.mean, plan.store.std
+    val = examples.measuring(held, held_rows, mean, std, plan.place, model=plan.model) if len(held_rows) else None
     if not family(plan.config.model).stepwise:
         from image_classifier.training.fit import Fit  # noqa: PLC0415  (scikit-learn takes a second to import)
 
-        whole = examples.measuring(plan.store.splits["train"], learn, plan.store.mean, plan.store.std, plan.place)
+        whole = examples.measuring(plan.store.splits["train"], learn, mean, std, plan.place, model=plan.model)
         return Fit(plan.model, plan.config, plan.place, train=whole, val=val), []
     counts = torch.from_numpy(np.bincount(labels, minlength=len(plan.store.classes)))
     batches = examples.learning(plan.store, learn, plan.config, plan.place)
@@ -135,10 +135,8 @@ def _training(plan: Plan, folder: Path) -> tuple[Fitting, list[dict[str, Any]]]:
     last = checkpoint.load(folder)
     if last is None:
         if isinstance(plan.model, building.Adaptive) and plan.config.pretrained_model is None:
-            first = examples.measuring(
-                plan.store.splits["train"], learn[:_ADAPTED_TO], plan.store.mean, plan.store.std, plan.place
-            )
-            plan.model.adapt(torch.cat([images for images, _ in first.epoch(0)]))
+            some = examples.adapting(plan.store, learn, plan.config, plan.place, plan.model)
+            plan.model.adapt(images for images, _ in some.epoch(0))
         return training, []
     training.restore(last.tensors, last.numbers)
     logger.info("going on after epoch %d, step %d", training.epoch, training.step)

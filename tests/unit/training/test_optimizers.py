@@ -84,7 +84,7 @@ def test_muon_steps_alike_whatever_the_layout_of_the_filters():
 @pytest.mark.parametrize("model", ["cnn", "net", "sprint", "resnet18"])
 def test_every_parameter_is_in_one_group_of_one_optimizer(optimizer, model):
     network = build(compose(model=model, width=16 if model == "sprint" else None), 10, (32, 32, 3))
-    found = optimizers.optimizers(settings(optimizer=optimizer), network)
+    found = optimizers.optimizers(settings(optimizer=optimizer), network, (32, 32, 3))
     held = [id(value) for each in found for value in each.parameters]
     assert sorted(held) == sorted(id(value) for value in network.parameters() if value.requires_grad)
 
@@ -100,7 +100,7 @@ def test_restored_state_steps_to_the_same_bits(optimizer):
 
     chosen = settings(optimizer=optimizer, momentum=0.9)
     one, two = (build(compose(model="cnn"), 5, (16, 16, 3)) for _ in range(2))
-    first, second = optimizers.optimizers(chosen, one), optimizers.optimizers(chosen, two)
+    first, second = (optimizers.optimizers(chosen, network, (16, 16, 3)) for network in (one, two))
     trained(3, one, first)
     two.load_state_dict(one.state_dict())
     optimizers.restore(second, {name: value.clone() for name, value in optimizers.state(first).items()})
@@ -147,3 +147,20 @@ def test_muon_moves_every_direction_of_a_filter_bank_alike():
     values = torch.linalg.svdvals(weight.detach().flatten(1))
     assert values.max() / values.min() < 2
     assert (weight.detach().flatten(1) * gradient).sum() < 0
+
+
+def test_muon_holds_the_scale_of_filters_before_a_normalisation_and_of_no_others():
+    def conv(inputs, outputs):
+        return torch.nn.Conv2d(inputs, outputs, 3, padding=1)
+
+    normalised = conv(3, 4), torch.nn.BatchNorm2d(4), torch.nn.ReLU()
+    plain = conv(4, 9), torch.nn.ReLU()
+    model = torch.nn.Sequential(*normalised, *plain, torch.nn.Flatten(), torch.nn.Linear(9 * 8 * 8, 5))
+    before = model[3].weight.detach().clone()
+    found = optimizers.optimizers(settings(optimizer="muon", learning_rate=0.1, weight_decay=0.2), model, (8, 8, 3))
+    for value in model.parameters():
+        value.grad = torch.zeros_like(value)
+    found[0].step(1.0)
+    decayed = 1 - 0.1 * 0.2
+    assert model[0].weight.norm().item() == pytest.approx(4**0.5 * decayed)
+    torch.testing.assert_close(model[3].weight.detach(), before * decayed)
