@@ -16,7 +16,7 @@ from image_classifier.main import main, trainer
 from image_classifier.runs import Run
 from image_classifier.tracking import entries
 
-MUTATIONS = int(os.environ.get("MUTATIONS", "40"))  # of each file; a larger number is for a search by hand
+MUTATIONS = int(os.environ.get("MUTATIONS", "20"))  # of each file; a larger number is for a search by hand
 DEEP = "[" * 100_000
 VALUES = (
     None, True, 0, -1, 1, 7, 2.5, 10**30, float("nan"), float("inf"), "", "x", "a\0b", "\ud800", "x" * 5000, [], [1],
