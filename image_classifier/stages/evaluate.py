@@ -49,7 +49,7 @@ def _again(measured: Run, store: Store) -> int:
     with files.lock(measured.folder, f"{measured.folder} is in use by another process"):
         figures.write_predictions(measured, figures.predict(model, store, measured.config, place))
         figures.write_figures(measured)
-        runs.refresh(measured, figures.WRITTEN)
+        runs.refresh(runs.read(measured.folder), figures.WRITTEN)  # tracking may have noted an id in it
     print(figures.summary(measured))
     return 0
 

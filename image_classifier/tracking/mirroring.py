@@ -112,6 +112,14 @@ def new_key() -> str:
 
 def send(run: "Run", where: Where, parent: str | None = None) -> bool:
     """Send what the server does not have of a run, keep its id in run.json; whether all of it is there now."""
+    from image_classifier import runs  # noqa: PLC0415
+
+    # Nobody else writes its files meanwhile, or begins another entry for it; a run in training holds its lock already.
+    with files.lock(run.folder):
+        return _sent(runs.read(run.folder), where, parent)
+
+
+def _sent(run: "Run", where: Where, parent: str | None) -> bool:
     from image_classifier.tracking import entries  # noqa: PLC0415
 
     noted = _noted(run, **({"parent": parent} if parent else {}))
