@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,17 @@ from typing import Any
 from torch import nn
 
 from image_classifier import runs, runtime
-from image_classifier.composition import Composition, Layer, recipe_origin
-from image_classifier.config import CLASSICAL, FIELDS, PUBLISHED_WEIGHTS, TABLE_MODELS, Config, recipe_name
+from image_classifier.composition import Composition, Layer, compose, deciding, latest, recipe_origin
+from image_classifier.config import (
+    BUILT_IN_DATA,
+    CLASSICAL,
+    FIELDS,
+    PUBLISHED_WEIGHTS,
+    TABLE_MODELS,
+    Config,
+    recipe_name,
+    spelled,
+)  # fmt: skip
 from image_classifier.data.preparing import prepare
 from image_classifier.data.store import Store
 from image_classifier.data.tables import as_json, columns_from
@@ -50,6 +60,8 @@ def plan(layers: Sequence[Layer], experiments_folder: Path, cache_folder: Path, 
     )
     config = settled.composition.config
     store = prepare(settled.dataset_folder, cache_folder=cache_folder, **settings.data(settled.composition.config))
+    if earlier:
+        _refuse_other_data(store, settled.dataset_folder, earlier)
     _refuse_unfit(store, str(config.model))
     place = _place(config, earlier)
     runtime.activate(place)
@@ -86,6 +98,18 @@ def _with_enough_steps(settled: settings.Settled, store: Store) -> settings.Sett
     return dataclasses.replace(settled, composition=Composition(config, origins))
 
 
+def _refuse_other_data(store: Store, place: str, earlier: Run) -> None:
+    if store.digest == earlier.card["dataset_digest"]:
+        return
+    before = earlier.record["dataset_folder"]
+    if _same_place(place, before):
+        raise UserError(f"the data has changed since {earlier.name} began", "restore it, or train a new run")
+    raise UserError(
+        f"{earlier.name} was begun with dataset_folder {before}, and the data in {place} is not the same",
+        "leave the setting out, or train a new run",
+    )
+
+
 def _refuse_unfit(store: Store, model: str) -> None:
     if store.columns is not None and model not in TABLE_MODELS:
         raise UserError(f"{model} reads images, and this is a table", f"choose one of {', '.join(TABLE_MODELS)}")
@@ -99,19 +123,40 @@ def _refuse_too_few(store: Store, config: Config) -> None:
             raise UserError(f"{counts[split]} examples to {split} with", "add examples, or lower --val_fraction")
 
 
-def _continued(layers: Sequence[Layer], experiments_folder: Path, earlier: Run) -> settings.Settled:
-    """The settings the run began with; other ones now would make it another run."""
-    begun = dataclasses.asdict(earlier.config)
-    stored = Layer(runs.RECORD, {**begun, "dataset_folder": earlier.record["dataset_folder"]})
-    settled = settings.settle([stored, *layers], experiments_folder)
-    now = settled.composition.config
-    for name, about in FIELDS.items():
-        if about.metadata["numeric"] and getattr(now, name) != begun[name]:
+def refuse_other_settings(layers: Sequence[Layer], begun: Run) -> None:
+    """Refuse a given setting that is not what the run began with: it would be another run.
+
+    Whatever is given counts, a default too. Nothing is prepared or built for it: a finished run has its answer at once.
+    """
+    before = {**begun.record["config"], "dataset_folder": begun.record["dataset_folder"]}
+    asked = {"model": latest(layers, "model") or before["model"]}
+    if asked["model"] == before["model"]:  # with another model's recipe the rest would have no meaning
+        now = dataclasses.asdict(compose(layers, before["model"]).config)
+        asked = {name: now.get(name, layer.values[name]) for name, layer in deciding(layers).items()}
+    for name, value in asked.items():
+        if name == "dataset_folder":
+            # Data may move while a run is unfinished, as when it goes on in a container: its digest will decide.
+            same = not begun.finished or _same_place(value, before[name])
+        else:
+            same = not FIELDS[name].metadata["numeric"] or before.get(name) == value
+        if not same:
             raise UserError(
-                f"{earlier.name} was begun with {name} {begun[name]} and cannot go on with {getattr(now, name)}",
+                f"{begun.name} was begun with {name} {spelled(before.get(name))} and not with {spelled(value)}",
                 "leave the setting out, or train a new run",
             )
-    return settled
+
+
+def _same_place(one: str, other: str) -> bool:
+    """Whether two names of data mean one place; `digits` and `./digits` do not."""
+    named = {one, other} & set(BUILT_IN_DATA)
+    return one == other or (not named and os.path.realpath(one) == os.path.realpath(other))
+
+
+def _continued(layers: Sequence[Layer], experiments_folder: Path, earlier: Run) -> settings.Settled:
+    """The settings the run began with; of those given now only what changes no number can be another."""
+    begun = dataclasses.asdict(earlier.config)
+    stored = Layer(runs.RECORD, {**begun, "dataset_folder": earlier.record["dataset_folder"]})
+    return settings.settle([stored, *layers], experiments_folder)
 
 
 def _place(config: Config, earlier: Run | None) -> Runtime:
@@ -179,8 +224,6 @@ def _input(store: Store) -> dict[str, Any]:
 
 
 def _compare_cards(before: Mapping[str, Any], now: Mapping[str, Any], name: str) -> None:
-    if before["dataset_digest"] != now["dataset_digest"]:
-        raise UserError(f"the data has changed since {name} began", "restore it, or train a new run")
     if before["parent_sha256"] != now["parent_sha256"]:
         raise UserError(f"the pretrained model has changed since {name} began", "restore it, or train a new run")
     for part in ("runtime", "versions"):

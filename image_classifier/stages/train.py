@@ -17,6 +17,7 @@ from image_classifier.composition import Layer
 from image_classifier.config import CLASSICAL
 from image_classifier.errors import NotSentError, UserError
 from image_classifier.model import building, checkpoint
+from image_classifier.model.checkpoint import Checkpoints
 from image_classifier.model.training import Fitting, Training
 from image_classifier.model.training import Progress as Done
 from image_classifier.runs import Run
@@ -71,35 +72,51 @@ def run(arguments: argparse.Namespace) -> int:
 def train(request: Request, mirror: Mirror) -> Run:
     """The finished run; before anything is written, all that can be wrong with the request has been looked for."""
     folder = request.folder
-    earlier = runs.read(folder) if runs.exists(folder) else None
-    if earlier and not request.resume:
-        raise _taken(earlier)
+    earlier = _earlier(request)
     if earlier and earlier.finished:
         return _already(earlier)
     started = time.perf_counter()
     plan = planning.plan(request.layers, request.experiments_folder, request.cache_folder, earlier)
     with files.lock(folder, f"{folder} is in use by another process"):
         files.clear_temporaries(folder)
-        now = runs.read(folder) if runs.exists(folder) else None  # another process may have been faster
-        if now and not request.resume:
-            raise _taken(now)
+        now = _earlier(request)
         if now and now.finished:
             return _already(now)
-        _begin(folder, plan, now, request)
-        training, history = _training(plan, folder)
-        _fit(training, folder, history, mirror)
+        if now != earlier:  # another process has begun it, or has gone on with it: it goes on as it is now
+            plan = planning.plan(request.layers, request.experiments_folder, request.cache_folder, now)
+        begun = _begin(folder, plan, now, request)
+        checkpoints = Checkpoints(folder, _identity(begun))
+        training, history = _training(plan, checkpoints)
+        _fit(training, checkpoints, history, mirror)
         return _results(runs.read(folder), plan, training, history, started)
+
+
+def _earlier(request: Request) -> Run | None:
+    """The run of that name, if there is one and it may go on with what is asked."""
+    if not runs.exists(request.folder):
+        return None
+    earlier = runs.read(request.folder)
+    if not request.resume:
+        raise _taken(earlier)
+    planning.refuse_other_settings(request.layers, earlier)
+    return earlier
 
 
 def _already(finished: Run) -> Run:
     logger.info("%s is finished already", finished.name)
-    _drop_checkpoints(finished.folder)
+    checkpoint.remove(finished.folder)
     return finished
 
 
-def _drop_checkpoints(folder: Path) -> None:
-    for name in (checkpoint.NEWEST, checkpoint.PREVIOUS):
-        files.remove(folder / name)
+def _identity(begun: Run) -> str:
+    """What says that a checkpoint is this run's.
+
+    The key is made with the run and goes with run.json wherever the folder is copied or moved. What decides the
+    numbers is in it too: a run.json that was changed by hand is another run. Machine and versions are not, which a run
+    may change when it goes on.
+    """
+    parts = {name: begun.card[name] for name in ("settings", "dataset_digest", "parent_sha256")}
+    return files.digest_bytes(files.canonical_json({**parts, "key": begun.record["tracking"]["key"]}).encode())
 
 
 def _taken(earlier: Run) -> UserError:
@@ -110,7 +127,7 @@ def _taken(earlier: Run) -> UserError:
     )
 
 
-def _begin(folder: Path, plan: Plan, earlier: Run | None, request: Request) -> None:
+def _begin(folder: Path, plan: Plan, earlier: Run | None, request: Request) -> Run:
     """The run's record, before the first step; one that goes on keeps its beginning and adds who goes on."""
     before = earlier.record if earlier else {}
     process = provenance.collect() | {"started": provenance.now()}
@@ -130,9 +147,10 @@ def _begin(folder: Path, plan: Plan, earlier: Run | None, request: Request) -> N
         },
     )
     runs.write_record(begun)
+    return begun
 
 
-def _training(plan: Plan, folder: Path) -> tuple[Fitting, list[dict[str, Any]]]:
+def _training(plan: Plan, checkpoints: Checkpoints) -> tuple[Fitting, list[dict[str, Any]]]:
     """The training at its beginning, or where its checkpoint stands."""
     learn, held, held_rows = examples.rows(plan.store, plan.config)
     labels = np.asarray(plan.store.splits["train"].labels)[learn]
@@ -145,30 +163,29 @@ def _training(plan: Plan, folder: Path) -> tuple[Fitting, list[dict[str, Any]]]:
     counts = torch.from_numpy(np.bincount(labels, minlength=len(plan.store.classes)))
     batches = examples.learning(plan.store, learn, plan.config, plan.place)
     training = Training(plan.model, plan.config, plan.place, train=batches, val=val, counts=counts)
-    last = checkpoint.load(folder)
-    if last is None:
+    history = checkpoints.restore(training)
+    if history is None:
         if isinstance(plan.model, building.Adaptive) and plan.config.pretrained_model is None:
             first = examples.measuring(
                 plan.store.splits["train"], learn[:_ADAPTED_TO], plan.store.mean, plan.store.std, plan.place
             )
             plan.model.adapt(torch.cat([images for images, _ in first.epoch(0)]))
         return training, []
-    training.restore(last.tensors, last.numbers)
     logger.info("going on after epoch %d, step %d", training.epoch, training.step)
-    return training, [dict(row) for row in last.history]
+    return training, history
 
 
-def _fit(training: Fitting, folder: Path, history: list[dict[str, Any]], mirror: Mirror) -> None:
+def _fit(training: Fitting, checkpoints: Checkpoints, history: list[dict[str, Any]], mirror: Mirror) -> None:
     """Drive the loop: history after each epoch, checkpoints and sending now and then, a last one when asked to stop."""
     saved = time.monotonic()
     with signals.deferred() as stop, Progress(training.epochs, training.steps, training.epoch, training.step) as shown:
         for at in training.fit():
             if at.report:
                 history.append(dataclasses.asdict(at.report))
-                files.write_text(folder / "training_history.csv", results.history_csv(history))
+                files.write_text(checkpoints.folder / "training_history.csv", results.history_csv(history))
             shown.update(at)
             if isinstance(training, Training) and (stop.number or _due(training, at, saved)):
-                checkpoint.save(folder, training, history)
+                checkpoints.write(training, history)
                 saved = time.monotonic()
             stop.honour()
             if at.report and at.epoch + 1 < training.epochs:  # the last one is sent with the results
@@ -201,5 +218,5 @@ def _results(
         "last_process_seconds": time.perf_counter() - started,
     }
     done = runs.finish(Run(begun.folder, {**record, "timing": timing}))
-    _drop_checkpoints(begun.folder)
+    checkpoint.remove(begun.folder)
     return done
