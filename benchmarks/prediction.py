@@ -15,8 +15,8 @@ import numpy as np
 import torch
 
 from image_classifier import load_run, runtime
-from image_classifier.cli.predict import classify, read_ahead
 from image_classifier.data.reading import image_files, read_images
+from image_classifier.training.classifying import classify, read_ahead
 
 
 def main() -> None:

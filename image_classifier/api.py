@@ -12,8 +12,8 @@ from image_classifier.runs import Run
 from image_classifier.settings import layers
 from image_classifier.settings.config import Config
 from image_classifier.settings.layers import Layer, config_layer, file_layer
-from image_classifier.training import restoring
 from image_classifier.training import train as training
+from image_classifier.training.trained import model_of
 
 
 def compose(*config_files: str | Path, **settings: Any) -> Config:
@@ -27,7 +27,7 @@ class TrainedRun(Run):
 
     def model(self, device: torch.device | str = "cpu") -> nn.Module:
         """The trained model in evaluation mode."""
-        return restoring.model_of(self, device)
+        return model_of(self, device)
 
 
 def train(

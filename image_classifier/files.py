@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -213,20 +214,33 @@ def discard(path: Path) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+_held: set[tuple[int, int, int]] = set()  # the locks of this process: thread, device, inode
+
+
 @contextlib.contextmanager
 def lock(folder: Path, busy: str | None = None) -> Iterator[None]:
     """Hold the folder's lock; a second holder gets a `UserError` that says `busy`, or waits where nothing is to say.
 
-    The kernel releases it when the process ends, however it ends.
+    Who would wait for a lock that the same thread holds has it already. The kernel releases it when the process ends,
+    however it ends.
     """
     make_folder(folder)
     with disk_errors(folder):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    about = os.fstat(descriptor)
+    own = (threading.get_ident(), about.st_dev, about.st_ino)
     try:
+        if own in _held and not busy:
+            yield
+            return
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
         except BlockingIOError as error:
             raise UserError(str(busy), "wait for the other process to end, or choose another name") from error
-        yield
+        _held.add(own)
+        try:
+            yield
+        finally:
+            _held.discard(own)
     finally:
         os.close(descriptor)

@@ -3,7 +3,7 @@
 import copy
 import importlib
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,6 @@ from image_classifier.settings.config import Config
 from image_classifier.settings.families import family
 
 
-@runtime_checkable
 class Adaptive(Protocol):
     """A network that looks at some training images before it learns."""
 

@@ -44,6 +44,7 @@ class Family:
     arguments: tuple[str, ...] = ()
     reads_rows: bool = False  # of tables; each family reads images, some of them as one long row
     stepwise: bool = True  # trained in steps; else by one `fit` of scikit-learn, on the CPU
+    adapts: bool = False  # looks at some training images before it learns (`building.Adaptive`)
     published: str | None = None  # gives the weights that somebody has published for a model of that name
 
     @property
@@ -54,7 +55,7 @@ class Family:
 
 FAMILIES = (
     Family(("net",), "image_classifier.model.nets:Net", "net"),
-    Family(("sprint",), "image_classifier.model.sprint:Sprint", "sprint", arguments=("width",)),
+    Family(("sprint",), "image_classifier.model.sprint:Sprint", "sprint", arguments=("width",), adapts=True),
     Family(("cnn",), "image_classifier.model.nets:Cnn", "cnn"),
     Family(("dense",), "image_classifier.model.nets:Dense", "dense", reads_rows=True),
     Family(

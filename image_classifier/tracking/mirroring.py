@@ -10,16 +10,15 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from image_classifier import files, masking
+from image_classifier import files, masking, runs
 from image_classifier.errors import UserError, one_line
+from image_classifier.runs import Run
+from image_classifier.tracking import entries
 from image_classifier.tracking.address import Where
+from image_classifier.tracking.entries import Entry
 from image_classifier.tracking.server import Server
-
-if TYPE_CHECKING:
-    from image_classifier.runs import Run
-    from image_classifier.tracking.entries import Entry
 
 logger = logging.getLogger(__name__)
 
@@ -43,14 +42,10 @@ class Mirror:
 
     def send(self) -> bool:
         """Send what is new; whether the server has everything now."""
-        from image_classifier import runs  # noqa: PLC0415
-
         return self._where is None or send(runs.read(self._folder), self._where)
 
     def stopped(self, status: str) -> None:
         """Say that the run does not go on, if the server was told of it."""
-        from image_classifier import runs  # noqa: PLC0415
-
         if self._where is None or not runs.exists(self._folder):
             return
         run, where = runs.read(self._folder), self._where
@@ -91,13 +86,11 @@ Request = TypeVar("Request", bound=Asked)
 Given = TypeVar("Given")
 
 
-def training_run(train: Callable[[Request, Mirror], Any]) -> Callable[[Request], tuple["Run", bool]]:
+def training_run(train: Callable[[Request, Mirror], Any]) -> Callable[[Request], tuple[Run, bool]]:
     """`train(request, mirror)` as `train(request)`: the finished run, and whether the server has it."""
 
     @functools.wraps(train)
-    def mirrored(request: Request) -> tuple["Run", bool]:
-        from image_classifier import runs  # noqa: PLC0415
-
+    def mirrored(request: Request) -> tuple[Run, bool]:
         with mlflow_run(request.tracking, request.folder) as mirror:
             train(request, mirror)
             sent = mirror.send()
@@ -111,10 +104,14 @@ def new_key() -> str:
     return uuid.uuid4().hex
 
 
-def send(run: "Run", where: Where, parent: str | None = None) -> bool:
+def send(run: Run, where: Where, parent: str | None = None) -> bool:
     """Send what the server does not have of a run, keep its id and page in run.json; whether all is there now."""
-    from image_classifier.tracking import entries  # noqa: PLC0415
+    # Nobody else writes its files meanwhile, or begins another entry for it; a run in training holds its lock already.
+    with files.lock(run.folder):
+        return _sent(runs.read(run.folder), where, parent)
 
+
+def _sent(run: Run, where: Where, parent: str | None) -> bool:
     noted = _noted(run, **({"parent": parent} if parent else {}))
     # An earlier version kept more of an address than may be shown.
     before = noted.record["tracking"].get("runs", {})
@@ -129,10 +126,8 @@ def send(run: "Run", where: Where, parent: str | None = None) -> bool:
     return _guarded(run.name, where, lambda: _mirrored(entries.of_run(noted), where, note)) is not None
 
 
-def _noted(run: "Run", **more: Any) -> "Run":
+def _noted(run: Run, **more: Any) -> Run:
     """The run with this in the part of its record that is about tracking, written if it is new."""
-    from image_classifier import runs  # noqa: PLC0415
-
     before = run.record.get("tracking", {})
     tracking = {"key": new_key(), **before, **more}
     if tracking == before:
@@ -142,12 +137,12 @@ def _noted(run: "Run", **more: Any) -> "Run":
     return noted
 
 
-def send_entry(entry: "Entry", where: Where) -> str | None:
+def send_entry(entry: Entry, where: Where) -> str | None:
     """Send what the server does not have of an entry; its id there, None if it could not be sent."""
     return _guarded(f"{entry.experiment}/{entry.name}", where, lambda: _mirrored(entry, where, lambda *_: None))
 
 
-def _mirrored(entry: "Entry", where: Where, begun: Callable[[str, str | None], object]) -> str:
+def _mirrored(entry: Entry, where: Where, begun: Callable[[str, str | None], object]) -> str:
     """The entry's id on the server, after all that it lacked was sent; `begun` gets it and its page before that."""
     with _alone(where):
         server = Server(where)

@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.utils.class_weight import compute_sample_weight
 from threadpoolctl import threadpool_limits
-from torch import nn
+from torch import Tensor, nn
 
 from image_classifier.errors import UserError, one_line
 from image_classifier.model import classical, inference
@@ -64,6 +64,12 @@ class Fit:
     def content(self, _: Mapping[str, Any]) -> bytes:
         """The fitted classifier as a file's content."""
         return classical.dumps(self.model)
+
+    def state(self) -> None:
+        """Nothing: an interrupted fit starts again."""
+
+    def restore(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
+        """Is never called, since there is no state."""
 
     def _weights(self, labels: npt.NDArray[np.int64]) -> dict[str, Any]:
         if self.config.class_weights == "none":

@@ -21,6 +21,9 @@ from image_classifier.training import optimizers
 _SMALLEST = 16  # pixels; below, shrinking takes what there is to see
 
 
+State = tuple[dict[str, Tensor], dict[str, Any]]
+
+
 class Batches(Protocol):
     """What the loop needs of data: batches by epoch, from any step on."""
 
@@ -58,8 +61,9 @@ class Step:
 
 
 class Fitting(Protocol):
-    """What a stage drives: a loop over epochs and steps, and in the end a model."""
+    """What `train` drives: a loop over epochs and steps, and in the end a model."""
 
+    config: Config
     epoch: int
     step: int
     best_epoch: int
@@ -80,6 +84,14 @@ class Fitting(Protocol):
 
     def content(self, card: Mapping[str, Any]) -> bytes:
         """The model as a file's content."""
+        ...
+
+    def state(self) -> State | None:
+        """All tensors and all numbers that `restore` needs; `None` where nothing can be kept before the end."""
+        ...
+
+    def restore(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, Any]) -> None:
+        """Stand exactly where `state` was taken."""
         ...
 
 
@@ -162,7 +174,7 @@ class Training:
         self.model.load_state_dict(self.best)
         return artifact.dumps(self.best, card)
 
-    def state(self) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def state(self) -> State:
         """All tensors and all numbers that `restore` needs."""
         tensors = {f"model/{name}": value for name, value in self.model.state_dict().items()}
         tensors |= {f"best/{name}": value for name, value in self.best.items()}

@@ -1,7 +1,8 @@
-"""Everything about a run that is settled, and can be refused, before anything is written."""
+"""The plan of a training: everything that is settled, and can be refused, before anything is written."""
 
 import dataclasses
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,34 +10,37 @@ from typing import Any
 
 from torch import nn
 
-from image_classifier import runs, runtime
+from image_classifier import runs
 from image_classifier.data.preparing import prepare
 from image_classifier.data.store import Store
 from image_classifier.data.tables import as_json, columns_from
 from image_classifier.errors import UserError
 from image_classifier.model import artifact, building, pretrained
+from image_classifier.model.artifact import Artifact
 from image_classifier.runs import Run
-from image_classifier.runtime import Runtime
-from image_classifier.settings.config import FIELDS, Config
+from image_classifier.runtime import Runtime, activate, resolve, versions
+from image_classifier.settings.config import FIELDS, Config, spelled
 from image_classifier.settings.families import TABLE_MODELS, family
-from image_classifier.settings.layers import Composition, Kind, Layer, Origin, config_layer
-from image_classifier.settings.names import PUBLISHED_WEIGHTS
-from image_classifier.training import examples
+from image_classifier.settings.layers import Composition, Kind, Layer, Origin, compose, config_layer, deciding, latest
+from image_classifier.settings.names import BUILT_IN_DATA, PUBLISHED_WEIGHTS
 from image_classifier.training.composition import composed, data_settings
+from image_classifier.training.examples import Selection, augmentation, select
 
 logger = logging.getLogger(__name__)
 
 _STEPS, _SMALLEST_BATCH = 20, 16  # steps an epoch should have, if its batches do not get smaller than this
 _PUBLISHED_SIDE = 96  # below, published weights see far less than the 224 pixels they were trained on
+_OTHER_RUN = "leave the setting out, or train a new run"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that is settled before the first step."""
+    """What a training needs: settings, data and which rows of it, where to compute, the model at its beginning."""
 
     composition: Composition
     store: Store
-    place: Runtime
+    selection: Selection
+    runtime: Runtime
     model: nn.Module
     card: Mapping[str, Any]
 
@@ -52,79 +56,71 @@ def plan(layers: Sequence[Layer], experiments_folder: Path, cache_folder: Path, 
     config = composition.config
     if composition.origins["model"].kind is Kind.DATA:
         logger.info("model %s, chosen by %s", config.model, composition.origins["model"])
-    place = _place(config, earlier)
+    runtime = _runtime(config, earlier)
     store = prepare(composition.dataset_folder, cache_folder=cache_folder, **data_settings(config))
-    _refuse_unfit(store, config.model)
-    runtime.activate(place)
-    _refuse_too_few(store, config)
-    examples.augmentation(config).check(*store.shape[:2])
-    if family(config.model).stepwise:
-        composition = _with_enough_steps(composition, store)
-        config = composition.config
+    if earlier:
+        _refuse_other_data(store, composition.dataset_folder, earlier)
+    selection = select(store, config)
+    _refuse_unfit(store, selection, config)
+    composition = _with_enough_steps(composition, len(selection.learn))
+    config = composition.config
+    activate(runtime)
     model = building.build(config, len(store.classes), store.shape)
     parent = _parent(config, experiments_folder)
-    if config.pretrained_model == PUBLISHED_WEIGHTS and min(store.shape[:2]) < _PUBLISHED_SIDE:
-        logger.warning("published weights were trained at 224 pixels: --image_size 224 may do much better")
     if parent:
-        _refuse_other_columns(parent, store, str(config.pretrained_model))
-        pretrained.start_from(model, parent, store.classes, str(config.pretrained_model))
+        _start_from(parent, model, store, config)
     if config.freeze_backbone:
         building.freeze_backbone(model)
-    card = _card(config, store, place, parent)
+    card = _card(config, store, runtime, parent)
     if earlier:
         _compare_cards(earlier.card, card, earlier.name)
-    return Plan(composition, store, place, model.to(place.torch_device), card)
+    return Plan(composition, store, selection, runtime, model.to(runtime.torch_device), card)
 
 
-def _with_enough_steps(composition: Composition, store: Store) -> Composition:
-    """Smaller batches than the recipe's where there are few images, unless its size was asked for."""
-    batch, origin = composition.config.step_settings().batch_size, composition.origins["batch_size"]
-    count = len(examples.rows(store, composition.config)[0])
-    most = max(_SMALLEST_BATCH, 1 << (max(1, count // _STEPS).bit_length() - 1))
-    if origin.kind is not Kind.RECIPE or batch <= most:
-        return composition
-    logger.info("%d examples to learn from: batches of %d instead of the recipe's %d", count, most, batch)
-    return composition.replace("batch_size", most, Origin(Kind.DATA, f"the data ({origin} has {batch})"))
+def refuse_other_settings(layers: Sequence[Layer], begun: Run) -> None:
+    """Refuse a given setting that is not what the run began with: it would be another run.
+
+    Whatever is given counts, a default too. Nothing is prepared or built for it: a finished run has its answer at once.
+    """
+    before = {**begun.record["config"], "dataset_folder": begun.record["dataset_folder"]}
+    asked = {"model": latest(layers, "model") or before["model"]}
+    if asked["model"] == before["model"]:  # with another model's recipe the rest would have no meaning
+        now = dataclasses.asdict(compose(layers, before["model"]).config)
+        asked = {name: now.get(name, layer.values[name]) for name, layer in deciding(layers).items()}
+    for name, value in asked.items():
+        if name == "dataset_folder":
+            # Data may move while a run is unfinished, as when it goes on in a container: its digest will decide.
+            same = not begun.finished or _same_place(value, before[name])
+        else:
+            same = not FIELDS[name].metadata["numeric"] or before.get(name) == value
+        if not same:
+            raise UserError(
+                f"{begun.name} was begun with {name} {spelled(before.get(name))} and not with {spelled(value)}",
+                _OTHER_RUN,
+            )
 
 
-def _refuse_unfit(store: Store, model: str) -> None:
-    if store.columns is not None and model not in TABLE_MODELS:
-        raise UserError(f"{model} reads images, and this is a table", f"choose one of {', '.join(TABLE_MODELS)}")
-
-
-def _refuse_too_few(store: Store, config: Config) -> None:
-    learn, _, _ = examples.rows(store, config)
-    counts = {"train": len(learn), "test": len(store.splits["test"].labels)}
-    for split, least in (("train", 2), ("test", 1)):
-        if counts[split] < least:
-            raise UserError(f"{counts[split]} examples to {split} with", "add examples, or lower --val_fraction")
+def _same_place(one: str, other: str) -> bool:
+    """Whether two names of data mean one place; `digits` and `./digits` do not."""
+    named = {one, other} & set(BUILT_IN_DATA)
+    return one == other or (not named and os.path.realpath(one) == os.path.realpath(other))
 
 
 def _continued(layers: Sequence[Layer], experiments_folder: Path, earlier: Run) -> Composition:
-    """The settings the run began with; other ones now would make it another run."""
-    begun = dataclasses.asdict(earlier.config)
-    stored = config_layer(
-        earlier.config, Origin(Kind.RUN, runs.RECORD), dataset_folder=earlier.record["dataset_folder"]
-    )
-    composition = composed([stored, *layers], experiments_folder)
-    now = composition.config
-    for name, about in FIELDS.items():
-        if about.metadata["numeric"] and getattr(now, name) != begun[name]:
-            raise UserError(
-                f"{earlier.name} was begun with {name} {begun[name]} and cannot go on with {getattr(now, name)}",
-                "leave the setting out, or train a new run",
-            )
-    return composition
+    """The settings the run began with; of those given now only what changes no number can be another."""
+    origin = Origin(Kind.RUN, runs.RECORD)
+    begun = config_layer(earlier.config, origin, dataset_folder=earlier.record["dataset_folder"])
+    return composed([begun, *layers], experiments_folder)
 
 
-def _place(config: Config, earlier: Run | None) -> Runtime:
+def _runtime(config: Config, earlier: Run | None) -> Runtime:
     """Where to compute: for an unfinished run as it began, so that the numbers stay the same."""
     if not family(config.model).stepwise:
         config = _on_the_cpu(config)
     if earlier is None:
-        return runtime.of(config)
+        return resolve(config.device, config.precision, config.num_threads)
     before = earlier.card["runtime"]
-    return runtime.resolve(before["device"], before["precision"], str(before["num_threads"]))
+    return resolve(before["device"], before["precision"], str(before["num_threads"]))
 
 
 def _on_the_cpu(config: Config) -> Config:
@@ -136,53 +132,88 @@ def _on_the_cpu(config: Config) -> Config:
     return dataclasses.replace(config, device="cpu", precision="fp32")
 
 
-def _parent(config: Config, experiments_folder: Path) -> artifact.Artifact | None:
+def _refuse_other_data(store: Store, place: str, earlier: Run) -> None:
+    if store.digest == earlier.card["dataset_digest"]:
+        return
+    before = earlier.record["dataset_folder"]
+    if _same_place(place, before):
+        raise UserError(f"the data has changed since {earlier.name} began", "restore it, or train a new run")
+    raise UserError(
+        f"{earlier.name} was begun with dataset_folder {before}, and the data in {place} is not the same", _OTHER_RUN
+    )
+
+
+def _refuse_unfit(store: Store, selection: Selection, config: Config) -> None:
+    """Refuse data that the model cannot read, too few examples, and augmentation that the images are too small for."""
+    if store.columns is not None and not family(config.model).reads_rows:
+        raise UserError(f"{config.model} reads images, and this is a table", f"choose one of {', '.join(TABLE_MODELS)}")
+    counts = {"train": len(selection.learn), "test": len(store.splits["test"].labels)}
+    for split, least in (("train", 2), ("test", 1)):
+        if counts[split] < least:
+            raise UserError(f"{counts[split]} examples to {split} with", "add examples, or lower --val_fraction")
+    augmentation(config).check(*store.shape[:2])
+
+
+def _with_enough_steps(composition: Composition, count: int) -> Composition:
+    """Smaller batches than the recipe's where there are few examples to learn from, unless their size was asked for."""
+    origin = composition.origins["batch_size"]
+    if origin.kind is not Kind.RECIPE:
+        return composition
+    batch = composition.config.step_settings().batch_size
+    most = max(_SMALLEST_BATCH, 1 << (max(1, count // _STEPS).bit_length() - 1))
+    if batch <= most:
+        return composition
+    logger.info("%d examples to learn from: batches of %d instead of the recipe's %d", count, most, batch)
+    return composition.replace("batch_size", most, Origin(Kind.DATA, f"the data ({origin} has {batch})"))
+
+
+def _parent(config: Config, experiments_folder: Path) -> Artifact | None:
+    """The model that the training starts from, if it starts from one."""
     if config.pretrained_model is None:
         return None
-    if config.pretrained_model == PUBLISHED_WEIGHTS:
-        weights = family(config.model).published
-        if weights is None:
-            raise UserError(
-                f"torchvision publishes no weights for {config.model}",
-                "choose --model resnet18 or another of torchvision's, or a run's model.pth",
-            )
-        found: artifact.Artifact = building.imported(weights)(config.model)
-        return found
-    return artifact.load(experiments_folder / config.pretrained_model)
+    if config.pretrained_model != PUBLISHED_WEIGHTS:
+        return artifact.load(experiments_folder / config.pretrained_model)
+    weights = family(config.model).published
+    if weights is None:
+        raise UserError(
+            f"torchvision publishes no weights for {config.model}",
+            "choose --model resnet18 or another of torchvision's, or a run's model.pth",
+        )
+    found: Artifact = building.imported(weights)(config.model)
+    return found
 
 
-def _refuse_other_columns(parent: artifact.Artifact, store: Store, origin: str) -> None:
-    """The first layer takes a row's numbers by their place: other columns in these places would mean nothing to it."""
+def _start_from(parent: Artifact, model: nn.Module, store: Store, config: Config) -> None:
+    """Load the parent's weights, if it was trained on data like this."""
+    origin = str(config.pretrained_model)
+    if origin == PUBLISHED_WEIGHTS and min(store.shape[:2]) < _PUBLISHED_SIDE:
+        logger.warning("published weights were trained at 224 pixels: --image_size 224 may do much better")
     described = (parent.card or {}).get("input", {}).get("columns")
     before = None if described is None else columns_from(described)
+    # The first layer takes a row's numbers by their place: other columns in these places would mean nothing to it.
     if before is not None and before != store.columns:
         names = ", ".join(column.name for column in before)
         raise UserError(f"{origin} was trained on other columns or categories: {names}", "train without it")
+    pretrained.start_from(model, parent, store.classes, origin)
 
 
-def _card(config: Config, store: Store, place: Runtime, parent: artifact.Artifact | None) -> dict[str, Any]:
+def _card(config: Config, store: Store, runtime: Runtime, parent: Artifact | None) -> dict[str, Any]:
     """What can change a number, and nothing else; what `auto` and a path stood for is recorded in their stead."""
     resolved = ("device", "precision", "num_threads", "pretrained_model")
+    columns = {} if store.columns is None else {"columns": as_json(store.columns)}
     return {
         "format": 1,
         "settings": {name: value for name, value in config.numeric().items() if name not in resolved},
         "classes": list(store.classes),
-        "input": _input(store),
+        "input": {"shape": list(store.shape), "mean": list(store.mean), "std": list(store.std), **columns},
         "dataset_digest": store.digest,
-        "runtime": place.as_dict(),
-        "versions": runtime.versions(),
+        "runtime": runtime.as_dict(),
+        "versions": versions(),
         "parent_sha256": parent.sha256 if parent else None,
     }
 
 
-def _input(store: Store) -> dict[str, Any]:
-    described = {"shape": list(store.shape), "mean": list(store.mean), "std": list(store.std)}
-    return described if store.columns is None else {**described, "columns": as_json(store.columns)}
-
-
 def _compare_cards(before: Mapping[str, Any], now: Mapping[str, Any], name: str) -> None:
-    if before["dataset_digest"] != now["dataset_digest"]:
-        raise UserError(f"the data has changed since {name} began", "restore it, or train a new run")
     if before["parent_sha256"] != now["parent_sha256"]:
         raise UserError(f"the pretrained model has changed since {name} began", "restore it, or train a new run")
     for part in ("runtime", "versions"):

@@ -15,8 +15,7 @@ from image_classifier.evaluation.metrics import Predictions
 from image_classifier.model import inference
 from image_classifier.runs import Run, formats
 from image_classifier.runtime import Runtime
-from image_classifier.settings.config import Config
-from image_classifier.training import examples
+from image_classifier.training.examples import Selection, measuring
 from image_classifier.visualization import plot
 
 WRITTEN = ("predictions.npz", "metrics.json", "metrics.png", "training_history.png", "confusion_matrix.png")
@@ -24,16 +23,15 @@ WRITTEN = ("predictions.npz", "metrics.json", "metrics.png", "training_history.p
 Arrays = dict[str, npt.NDArray[Any]]
 
 
-def predict(model: nn.Module, store: Store, config: Config, place: Runtime) -> Arrays:
+def predict(model: nn.Module, store: Store, selection: Selection, runtime: Runtime) -> Arrays:
     """Labels and probabilities of the test split and of the validation examples, as `predictions.npz` holds them."""
     test = store.splits["test"]
-    _, held, rows = examples.rows(store, config)
     mean, std = store.mean, store.std
     every = np.arange(len(test.labels))
-    arrays: Arrays = {"val_rows": rows}
-    for name, split, chosen in (("test", test, every), ("val", held, rows)):
-        batches = examples.measuring(split, chosen, mean, std, place, model=model)
-        labels, probabilities = inference.probabilities(model, batches.epoch(0), place, len(store.classes))
+    arrays: Arrays = {"val_rows": selection.held_rows}
+    for name, split, chosen in (("test", test, every), ("val", selection.held, selection.held_rows)):
+        batches = measuring(split, chosen, mean, std, runtime, model=model)
+        labels, probabilities = inference.probabilities(model, batches.epoch(0), runtime, len(store.classes))
         arrays |= {f"{name}_labels": labels, f"{name}_probabilities": probabilities}
     return arrays
 
@@ -43,21 +41,20 @@ def write_predictions(measured: Run, arrays: Arrays) -> None:
     files.write_bytes(measured.path("predictions.npz"), formats.npz(arrays))
 
 
-def write_figures(measured: Run) -> None:
+def write_figures(measured: Run, best_epoch: int) -> None:
     """Write metrics and pictures from what the run's files say, and from nothing else."""
     classes, history = measured.classes, measured.history()
     arrays = measured.predictions()
     test, val = predictions_of(arrays, "test"), predictions_of(arrays, "val")
     if test is None:
         raise UserError(f"{measured.path('predictions.npz')} has no test examples", "train again")
-    best = int(measured.record["best_epoch"])
-    report = metrics.run_report(test, val, best, classes)
+    report = metrics.run_report(test, val, best_epoch, classes)
     files.write_json(measured.path("metrics.json"), report)
     counts = metrics.confusion(test.labels, test.predicted, len(classes))
     val_counts = metrics.confusion(val.labels, val.predicted, len(classes)) if val else None
     pictures = {
         "metrics.png": plot.accuracy_figure(report),
-        "training_history.png": plot.history_figure(history, best),
+        "training_history.png": plot.history_figure(history, best_epoch),
         "confusion_matrix.png": plot.confusion_figure(val_counts, counts, classes),
     }
     for name, figure in pictures.items():

@@ -1,4 +1,4 @@
-"""Train: from settings and data to a finished run folder."""
+"""Train: from a request to a finished run folder, told from top to bottom."""
 
 import dataclasses
 import logging
@@ -6,27 +6,30 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 
 from image_classifier import files, runs, signals, tracking
 from image_classifier.errors import UserError
-from image_classifier.model import building
+from image_classifier.model.building import Adaptive
 from image_classifier.runs import Run, formats, provenance
 from image_classifier.settings.families import family
-from image_classifier.settings.layers import Composition, Layer
+from image_classifier.settings.layers import Layer
 from image_classifier.tracking import Mirror, Where
-from image_classifier.training import checkpoint, examples, plan
-from image_classifier.training import results as figures
+from image_classifier.training import checkpoint, results
+from image_classifier.training.checkpoint import Checkpoints
+from image_classifier.training.examples import adapting, learning, measuring
 from image_classifier.training.loop import Fitting, Step, Training
-from image_classifier.training.plan import Plan
+from image_classifier.training.plan import Plan, plan, refuse_other_settings
 from image_classifier.training.progress import ProgressBar
 
 logger = logging.getLogger(__name__)
 
 _SECONDS_BETWEEN_CHECKPOINTS = 5.0  # after an epoch; within one, checkpoint_minutes counts
+
+History = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -52,142 +55,151 @@ class Request:
 @tracking.training_run
 def train(request: Request, mirror: Mirror) -> Run:
     """The finished run; before anything is written, all that can be wrong with the request has been looked for."""
-    folder = request.folder
-    earlier = runs.read(folder) if runs.exists(folder) else None
-    if earlier and not request.resume:
-        raise _taken(earlier)
+    started = time.perf_counter()
+    earlier = _earlier(request)
     if earlier and earlier.finished:
         return _already(earlier)
-    started = time.perf_counter()
-    settled = plan.plan(request.layers, request.experiments_folder, request.cache_folder, earlier)
-    with files.lock(folder, f"{folder} is in use by another process"):
-        files.clear_temporaries(folder)
-        now = runs.read(folder) if runs.exists(folder) else None  # another process may have been faster
-        if now and not request.resume:
-            raise _taken(now)
+    planned = plan(request.layers, request.experiments_folder, request.cache_folder, earlier)
+    with files.lock(request.folder, f"{request.folder} is in use by another process"):
+        files.clear_temporaries(request.folder)
+        now = _earlier(request)
         if now and now.finished:
             return _already(now)
-        _begin(folder, settled, now, request)
-        training, history = _training(settled, folder)
-        _fit(training, folder, history, mirror)
-        return _results(runs.read(folder), settled, training, history, started)
+        if now != earlier:  # another process has begun it, or has gone on with it: it goes on as it is now
+            planned = plan(request.layers, request.experiments_folder, request.cache_folder, now)
+        begun = _begin(request, planned, now)
+        training = _training(planned)
+        checkpoints = Checkpoints(begun.folder, _identity(begun))
+        history = checkpoints.restore(training)
+        if history is None:
+            history = []
+            _adapt(planned)
+        _fit(training, checkpoints, history, mirror)
+        _write_results(begun, planned, training)
+        return _finish(begun, training, history, started)
+
+
+def _earlier(request: Request) -> Run | None:
+    """The run of that name, if there is one and it may go on with what is asked."""
+    if not runs.exists(request.folder):
+        return None
+    earlier = runs.read(request.folder)
+    if not request.resume and earlier.finished:
+        raise UserError(f"{earlier.name} is finished; a run is never overwritten", "choose another --run_name")
+    if not request.resume:
+        raise UserError(
+            f"{earlier.name} exists and is unfinished", "--resume goes on with it; or choose another --run_name"
+        )
+    refuse_other_settings(request.layers, earlier)
+    return earlier
 
 
 def _already(finished: Run) -> Run:
     logger.info("%s is finished already", finished.name)
-    _drop_checkpoints(finished.folder)
+    checkpoint.remove(finished.folder)
     return finished
 
 
-def _drop_checkpoints(folder: Path) -> None:
-    for name in (checkpoint.NEWEST, checkpoint.PREVIOUS):
-        files.remove(folder / name)
-
-
-def _taken(earlier: Run) -> UserError:
-    if earlier.finished:
-        return UserError(f"{earlier.name} is finished; a run is never overwritten", "choose another --run_name")
-    return UserError(
-        f"{earlier.name} exists and is unfinished", "--resume goes on with it; or choose another --run_name"
-    )
-
-
-def _begin(folder: Path, plan: Plan, earlier: Run | None, request: Request) -> None:
+def _begin(request: Request, planned: Plan, earlier: Run | None) -> Run:
     """The run's record, before the first step; one that goes on keeps its beginning and adds who goes on."""
     before = earlier.record if earlier else {}
     process = provenance.collect() | {"started": provenance.now()}
-    begun = Run(
-        folder,
-        {
-            "status": runs.UNFINISHED,
-            "config": dataclasses.asdict(plan.config),
-            "origins": before.get("origins") or _origins(plan.composition),
-            "dataset_folder": plan.composition.dataset_folder,
-            "card": plan.card,
-            "provenance": before.get("provenance") or process,
-            "resumed": [*before.get("resumed", []), *([process] if earlier else [])],
-            "timing": before.get("timing") or {"started": provenance.now()},
-            "tags": {**before.get("tags", {}), **request.tags},
-            "tracking": {"key": tracking.new_key(), "parent": request.parent, **before.get("tracking", {})},
-        },
-    )
+    origins = {name: {"kind": each.kind, "name": each.name} for name, each in planned.composition.origins.items()}
+    record = {
+        "status": runs.UNFINISHED,
+        "config": dataclasses.asdict(planned.config),
+        "origins": before.get("origins") or origins,
+        "dataset_folder": planned.composition.dataset_folder,
+        "card": planned.card,
+        "provenance": before.get("provenance") or process,
+        "resumed": [*before.get("resumed", []), *([process] if earlier else [])],
+        "timing": before.get("timing") or {"started": provenance.now()},
+        "tags": {**before.get("tags", {}), **request.tags},
+        "tracking": {"key": tracking.new_key(), "parent": request.parent, **before.get("tracking", {})},
+    }
+    begun = Run(request.folder, record)
     runs.write_record(begun)
+    return begun
 
 
-def _origins(composition: Composition) -> dict[str, dict[str, str]]:
-    return {name: {"kind": origin.kind, "name": origin.name} for name, origin in composition.origins.items()}
+def _identity(begun: Run) -> str:
+    """What says that a checkpoint is this run's.
+
+    The key is made with the run and goes with run.json wherever the folder is copied or moved. What decides the
+    numbers is in it too: a run.json that was changed by hand is another run. Machine and versions are not, which a run
+    may change when it goes on.
+    """
+    parts = {name: begun.card[name] for name in ("settings", "dataset_digest", "parent_sha256")}
+    return files.digest_bytes(files.canonical_json({**parts, "key": begun.record["tracking"]["key"]}).encode())
 
 
-def _training(plan: Plan, folder: Path) -> tuple[Fitting, list[dict[str, Any]]]:
-    """The training at its beginning, or where its checkpoint stands."""
-    learn, held, held_rows = examples.rows(plan.store, plan.config)
-    labels = np.asarray(plan.store.splits["train"].labels)[learn]
-    mean, std = plan.store.mean, plan.store.std
-    val = examples.measuring(held, held_rows, mean, std, plan.place, model=plan.model) if len(held_rows) else None
-    if not family(plan.config.model).stepwise:
+def _training(planned: Plan) -> Fitting:
+    """The training at its first step."""
+    store, rows, runtime, model = planned.store, planned.selection, planned.runtime, planned.model
+    train, moments = store.splits["train"], (store.mean, store.std)
+    val = measuring(rows.held, rows.held_rows, *moments, runtime, model=model) if len(rows.held_rows) else None
+    if not family(planned.config.model).stepwise:
         from image_classifier.training.fit import Fit  # noqa: PLC0415  (scikit-learn takes a second to import)
 
-        whole = examples.measuring(plan.store.splits["train"], learn, mean, std, plan.place, model=plan.model)
-        return Fit(plan.model, plan.config, plan.place, train=whole, val=val), []
-    counts = torch.from_numpy(np.bincount(labels, minlength=len(plan.store.classes)))
-    batches = examples.learning(plan.store, learn, plan.config, plan.place)
-    training = Training(plan.model, plan.config, plan.place, train=batches, val=val, counts=counts)
-    last = checkpoint.load(folder)
-    if last is None:
-        if isinstance(plan.model, building.Adaptive) and plan.config.pretrained_model is None:
-            some = examples.adapting(plan.store, learn, plan.config, plan.place, plan.model)
-            plan.model.adapt(images for images, _ in some.epoch(0))
-        return training, []
-    training.restore(last.tensors, last.numbers)
-    logger.info("going on after epoch %d, step %d", training.epoch, training.step)
-    return training, [dict(row) for row in last.history]
+        whole = measuring(train, rows.learn, *moments, runtime, model=model)
+        return Fit(model, planned.config, runtime, train=whole, val=val)
+    labels = np.asarray(train.labels)[rows.learn]
+    counts = torch.from_numpy(np.bincount(labels, minlength=len(store.classes)))
+    batches = learning(store, rows.learn, planned.config, runtime)
+    return Training(model, planned.config, runtime, train=batches, val=val, counts=counts)
 
 
-def _fit(training: Fitting, folder: Path, history: list[dict[str, Any]], mirror: Mirror) -> None:
+def _adapt(planned: Plan) -> None:
+    """Show a network what its input is like, if it is of a family that looks at it; a parent's network has seen it."""
+    if family(planned.config.model).adapts and planned.config.pretrained_model is None:
+        some = adapting(
+            planned.store, planned.selection.learn, planned.config.seed, planned.runtime, planned.model
+        )  # fmt: skip
+        cast("Adaptive", planned.model).adapt(images for images, _ in some.epoch(0))
+
+
+def _fit(training: Fitting, checkpoints: Checkpoints, history: History, mirror: Mirror) -> None:
     """Drive the loop: history after each epoch, checkpoints and sending now and then, a last one when asked to stop."""
     saved = time.monotonic()
-    with (
-        signals.deferred() as stop,
-        ProgressBar(training.epochs, training.steps, training.epoch, training.step) as shown,
-    ):
+    bar = ProgressBar(training.epochs, training.steps, training.epoch, training.step)
+    with signals.deferred() as stop, bar:
         for at in training.fit():
             if at.report:
                 history.append(dataclasses.asdict(at.report))
-                files.write_text(folder / "training_history.csv", formats.history_csv(history))
-            shown.update(at)
-            if isinstance(training, Training) and (stop.number or _due(training, at, saved)):
-                checkpoint.save(folder, training, history)
+                files.write_text(checkpoints.folder / "training_history.csv", formats.history_csv(history))
+            bar.update(at)
+            if stop.number or _due(training, at, saved):
+                checkpoints.write(training, history)
                 saved = time.monotonic()
             stop.honour()
             if at.report and at.epoch + 1 < training.epochs:  # the last one is sent with the results
                 mirror.update()
 
 
-def _due(training: Training, at: Step, saved: float) -> bool:
+def _due(training: Fitting, at: Step, saved: float) -> bool:
     """Whether it is time for a checkpoint."""
     pause = _SECONDS_BETWEEN_CHECKPOINTS if at.report else 60 * training.config.checkpoint_minutes
     return training.epoch == training.epochs or time.monotonic() - saved >= pause
 
 
-def _results(
-    begun: Run,
-    plan: Plan,
-    training: Fitting,
-    history: Sequence[Mapping[str, Any]],
-    started: float,
-) -> Run:
-    """Write the model of the best epoch and everything that is read off it."""
-    files.write_bytes(begun.path(begun.model_file), training.content(plan.card))
-    record = {**begun.record, "best_epoch": training.best_epoch}
-    trained = Run(begun.folder, record)
-    figures.write_predictions(trained, figures.predict(plan.model, plan.store, plan.config, plan.place))
-    figures.write_figures(trained)
+def _write_results(begun: Run, planned: Plan, training: Fitting) -> None:
+    """Write the model of the best epoch, its answers, and everything that is read off them."""
+    files.write_bytes(begun.path(begun.model_file), training.content(planned.card))
+    answers = results.predict(planned.model, planned.store, planned.selection, planned.runtime)
+    results.write_predictions(begun, answers)
+    results.write_figures(begun, training.best_epoch)
+
+
+def _finish(begun: Run, training: Fitting, history: Sequence[Mapping[str, Any]], started: float) -> Run:
+    """Hash every file into the record, mark the run finished, and remove what only an unfinished one needs."""
     timing = {
         **begun.record["timing"],
         "finished": provenance.now(),
         "training_seconds": sum(float(row["seconds"]) for row in history),
         "last_process_seconds": time.perf_counter() - started,
     }
-    done = runs.finish(Run(begun.folder, {**record, "timing": timing}))
-    _drop_checkpoints(begun.folder)
+    # Read again: tracking may have noted an id in it.
+    record = {**runs.read(begun.folder).record, "best_epoch": training.best_epoch, "timing": timing}
+    done = runs.finish(Run(begun.folder, record))
+    checkpoint.remove(begun.folder)
     return done

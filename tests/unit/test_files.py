@@ -90,6 +90,16 @@ def test_a_lock_is_refused_to_a_second_holder_and_released_by_a_kill(tmp_path):
         pass
 
 
+def test_a_lock_that_one_holds_is_not_waited_for(tmp_path):
+    with files.lock(tmp_path, "busy"):
+        with files.lock(tmp_path), files.lock(tmp_path / "."):
+            pass
+        with pytest.raises(UserError, match="busy"), files.lock(tmp_path, "busy"):
+            pass  # whoever would rather be told than wait asks whether anybody is at work
+    with files.lock(tmp_path, "busy"):
+        pass
+
+
 def test_canonical_json_is_one_text_per_value():
     assert files.canonical_json({"b": 1, "a": "ä"}) == '{"a":"ä","b":1}'
     with pytest.raises(ValueError, match="not JSON compliant"):

@@ -11,8 +11,8 @@ import yaml
 from sklearn.metrics import accuracy_score
 
 from image_classifier.settings.layers import file_layer, flag_layer
-from image_classifier.training import plan as planning
 from image_classifier.training import results, train
+from image_classifier.training.plan import plan
 
 SEVEN = (
     "logistic_regression", "naive_bayes", "knn", "random_forest", "linear_svm", "gradient_boosting", "adaboost",
@@ -92,11 +92,10 @@ def test_logistic_regression_is_right_on_95_of_100_wines_over_twenty_splits(repo
     shares = []
     for seed in range(SPLITS):
         layers = [file_layer(tmp_path / "one.yaml"), flag_layer({"split_seed": str(seed)})]
-        plan = planning.plan(layers, tmp_path, tmp_path / "cache", None)
-        fitted, _ = train._training(plan, tmp_path)
-        for _ in fitted.fit():
+        made = plan(layers, tmp_path, tmp_path / "cache", None)
+        for _ in train._training(made).fit():
             pass
-        found = results.predict(plan.model, plan.store, plan.config, plan.place)
+        found = results.predict(made.model, made.store, made.selection, made.runtime)
         shares.append(accuracy_score(found["test_labels"], found["test_probabilities"].argmax(1)))
     assert statistics.fmean(shares) >= 0.95
     assert len(set(shares)) > 1, "the splits differ"

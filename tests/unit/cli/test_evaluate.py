@@ -1,14 +1,16 @@
 """Evaluate: what is said of data that is no longer what a run was trained on, and where it computes."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from image_classifier import train
-from image_classifier.cli import evaluate
+from image_classifier import compose, train
 from image_classifier.cpus import available_cpus
 from image_classifier.main import main
 from image_classifier.runs import Run
+from image_classifier.training.trained import runtime_of
 
 pytestmark = pytest.mark.unit
 
@@ -83,7 +85,7 @@ def test_other_data_that_the_run_cannot_read_is_named_with_the_reason(place, cap
 
 def test_a_run_with_far_more_threads_than_this_machine_has_is_measured_with_its_cpus(place, caplog):
     before = {"device": "cpu", "precision": "fp32", "num_threads": 9999, "capability": "x"}
-    record = {"config": {"model": "cnn", "num_threads": "9999"}, "card": {"runtime": before, "versions": {}}}
-    found = Run(place, record)
-    assert evaluate._place(found).num_threads == available_cpus()
+    config = dataclasses.asdict(compose(model="cnn", num_threads=9999))
+    record = {"config": config, "card": {"runtime": before, "versions": {}, "settings": {}}}
+    assert runtime_of(Run(place, record)).num_threads == available_cpus()
     assert "the last digits may differ" in caplog.text

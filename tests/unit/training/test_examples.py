@@ -15,7 +15,7 @@ from image_classifier.training.plan import Plan
 
 pytestmark = pytest.mark.unit
 
-PLACE = Runtime("cpu", "fp32", 1, "any")
+RUNTIME = Runtime("cpu", "fp32", 1, "any")
 SHAPE = (8, 8, 3)
 
 
@@ -35,7 +35,7 @@ def composed(seed=0):
 
 def drawn(store, chosen, seed=0):
     config = composed(seed).config
-    batches = examples.adapting(store, chosen, config, PLACE, build(config, len(store.classes), SHAPE))
+    batches = examples.adapting(store, chosen, seed, RUNTIME, build(config, len(store.classes), SHAPE))
     images, labels = zip(*batches.epoch(0), strict=True)
     return torch.cat(images), torch.cat(labels)
 
@@ -57,10 +57,10 @@ def test_which_images_it_sees_is_decided_by_the_seed_among_those_to_learn_from()
     np.testing.assert_allclose(everything.permute(0, 2, 3, 1), expected, atol=1e-5)
 
 
-def test_the_default_networks_stem_is_fitted_to_all_classes_and_not_to_the_first(tmp_path):
+def test_the_default_networks_stem_is_fitted_to_all_classes_and_not_to_the_first():
     store, settings = sorted_store([2200, 2200, 2200]), composed()
     model = build(settings.config, 3, SHAPE)
-    train._training(Plan(settings, store, PLACE, model, {}), tmp_path)
+    train._adapt(Plan(settings, store, examples.select(store, settings.config), RUNTIME, model, {}))
     pixels = torch.from_numpy((store.splits["train"].inputs / 255 - 0.5) / 0.01).float()
     with torch.no_grad():
         seen = model.stem(pixels.permute(0, 3, 1, 2)).square().mean((0, 2, 3))

@@ -12,7 +12,7 @@ from image_classifier.data.store import Split
 from image_classifier.errors import UserError
 from image_classifier.model import inference
 from image_classifier.model.building import build, freeze_backbone
-from image_classifier.training import checkpoint
+from image_classifier.training.checkpoint import Checkpoints
 from image_classifier.training.loop import Training
 
 pytestmark = pytest.mark.unit
@@ -124,11 +124,10 @@ def test_a_training_stopped_after_any_step_goes_on_to_the_same_bits(tmp_path, op
     for count, at in enumerate(first.fit(), 1):
         found += [at.report] if at.report else []
         if count == stop:
-            checkpoint.save(tmp_path, first, [])
+            Checkpoints(tmp_path, "run").write(first, [])
             break
     second = training(**settings)
-    stored = checkpoint.load(tmp_path)
-    second.restore(stored.tensors, stored.numbers)
+    Checkpoints(tmp_path, "run").restore(second)
     found += reports(second)
     assert [(r.loss, r.acc, r.val_loss, r.val_acc, r.lr) for r in found] == expected
     assert same(weights(whole), weights(second))
@@ -198,23 +197,3 @@ def test_bf16_agrees_with_fp32_as_far_as_its_digits_go():
         rough = two.model(images).float()
     with torch.no_grad():
         torch.testing.assert_close(rough, one.model(images), rtol=0.05, atol=0.05)
-
-
-def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(tmp_path, caplog):
-    one = training()
-    steps = one.fit()
-    next(steps)
-    checkpoint.save(tmp_path, one, [{"epoch": 0}])
-    next(steps)
-    checkpoint.save(tmp_path, one, [{"epoch": 1}])
-    newest = tmp_path / checkpoint.NEWEST
-    newest.write_bytes(newest.read_bytes()[:1000])
-    assert checkpoint.load(tmp_path).numbers["step"] == 1
-    assert "damaged" in caplog.text
-    (tmp_path / checkpoint.PREVIOUS).write_bytes(b"")
-    with pytest.raises(UserError, match="no checkpoint"):
-        checkpoint.load(tmp_path)
-
-
-def test_no_checkpoint_is_none(tmp_path):
-    assert checkpoint.load(tmp_path) is None

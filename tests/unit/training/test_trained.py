@@ -1,4 +1,4 @@
-"""Where predict computes."""
+"""Where a finished run's model is asked."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from image_classifier import runtime
-from image_classifier.cli import predict
 from image_classifier.runs import Run
 from image_classifier.settings.layers import compose
+from image_classifier.training.trained import runtime_for_answers
 
 pytestmark = pytest.mark.unit
 
@@ -20,4 +20,4 @@ def test_scikit_learns_models_are_asked_on_the_cpu_of_a_machine_with_a_gpu(monke
         "card": {"runtime": {"precision": "fp32"}, "settings": {}},
     }
     asked = Run(Path(), record)
-    assert predict._place(asked).device == "cpu"
+    assert runtime_for_answers(asked).device == "cpu"
