@@ -5,9 +5,13 @@ import functools
 import ipaddress
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import time
+import urllib.request
 import uuid
 from pathlib import Path
 from typing import Any
@@ -148,6 +152,47 @@ def store(gateway):
     bucket = boto3.resource("s3", endpoint_url=url, **login).create_bucket(Bucket=f"pets-{uuid.uuid4().hex}")
     yield Store(url, bucket, keys)
     server.stop()
+
+
+@dataclasses.dataclass(frozen=True)
+class Tracker:
+    """An MLflow server of this machine that containers reach, and the file of its database."""
+
+    url: str
+    database: Path
+    process: subprocess.Popen
+
+    def stop(self):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+@pytest.fixture(scope="module")
+def tracker(gateway, tmp_path_factory):
+    """A tracking server, which a test may stop."""
+    folder = tmp_path_factory.mktemp("tracker")
+    with socket.socket() as probe:
+        probe.bind((gateway, 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "mlflow", "server", "--host", gateway, "--port", str(port), "--workers", "1"]
+    command += ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", f"{folder}/files"]
+    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    environment.pop("MLFLOW_TRACKING_URI", None)
+    silent = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    process = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True, **silent)
+    running = Tracker(f"http://{gateway}:{port}", folder / "mlflow.db", process)
+    try:
+        for _ in range(1800):
+            assert process.poll() is None, "the server ended"
+            try:
+                urllib.request.urlopen(f"{running.url}/health", timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield running
+    finally:
+        running.stop()
 
 
 S3 = """[core]

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import sqlite3
 import subprocess
 import zipfile
 from pathlib import Path
@@ -58,9 +59,10 @@ def first_folder(rehearsed, first, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def second(rehearsed, first, builder):
-    """A run that begins with the first one's model, whose results are kept."""
+def second(rehearsed, first, builder, tracker):
+    """A tracked run that begins with the first one's model, whose results are kept."""
     rehearsed.machine |= builder
+    rehearsed.vars["MLFLOW_URL"] = tracker.url.replace("//", "//CANARY@")
     form = {"run_name": "second", "pretrained_model": f"run:{first.id}", "save_results": "true", "overrides": "seed=1"}
     return rehearsed.dispatch(WORKFLOW, FORM | form)
 
@@ -71,9 +73,10 @@ def second_folder(rehearsed, second, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def third(rehearsed, second):
-    """A run on the branch with the saved results, whose model it names by its path."""
+def third(rehearsed, second, tracker):
+    """A run on the branch with the saved results, whose model it names by its path; its tracking server is down."""
     assert second.conclusion == "success", everything(second)
+    tracker.stop()
     form = {"run_name": "third", "pretrained_model": "pets/second/model.pth"}
     return rehearsed.dispatch(WORKFLOW, FORM | form, ref="refs/heads/results/pets/second")
 
@@ -185,6 +188,36 @@ def test_a_saved_run_is_fetched_from_git_lfs_and_begins_the_next(rehearsed, thir
     parent = hashlib.sha256((second_folder / "model.pth").read_bytes()).hexdigest()
     assert load_run(unpacked(rehearsed, third, tmp_path)).card["parent_sha256"] == parent
     assert "pets/second" in third.jobs["train"].summary
+
+
+def test_mlflow_has_the_run_and_the_summary_links_to_it(second, second_folder, tracker):
+    with sqlite3.connect(tracker.database) as database:
+        ((run_id, experiment, name, status),) = database.execute(
+            "select run_uuid, experiment_id, name, status from runs"
+        ).fetchall()
+        params = dict(database.execute("select key, value from params"))
+        epochs = database.execute("select step from metrics where key = 'train_loss' order by step").fetchall()
+    assert (name, status) == ("second", "FINISHED")
+    assert (params["seed"], params["num_epochs"], epochs) == ("1", "2", [(1,), (2,)])
+    kept = tracker.database.parent / "files" / str(experiment) / run_id / "artifacts"
+    assert {path.name: path.read_bytes() for path in kept.iterdir()} == {
+        path.name: path.read_bytes() for path in second_folder.iterdir()
+    }
+    page = f"{tracker.url}/#/experiments/{experiment}/runs/{run_id}"
+    assert f"[The run in MLflow]({page})" in second.jobs["train"].summary
+    assert "CANARY" not in everything(second)
+    assert [path for path in second_folder.iterdir() if b"CANARY" in path.read_bytes()] == []
+
+
+def test_a_tracking_server_that_is_down_fails_nothing(third):
+    assert third.conclusion == "success", everything(third)
+    assert "third was not sent to" in log(third, "Train")
+    assert "image_classifier track pets/third --tracking_uri URL" in third.jobs["train"].summary
+    assert "MLflow" not in log(third, "Prepare the data")
+
+
+def test_without_the_variable_nothing_is_tracked(first):
+    assert "MLflow" not in first.jobs["train"].summary
 
 
 def test_only_the_saving_job_may_write(rehearsed, second):
