@@ -48,6 +48,7 @@ def test_cnn_recognises_98_of_100_digits(tmp_path, seed):
     assert trained(tmp_path, "digits", "--model", "cnn", "--seed", seed)["accuracy"] >= 0.98
 
 
+@pytest.mark.alone
 def test_the_default_network_recognises_86_of_100_images_of_cifar(tmp_path, cifar, record_property):
     started = time.monotonic()
     report = trained(tmp_path, cifar)
