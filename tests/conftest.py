@@ -44,17 +44,21 @@ def pytest_xdist_make_scheduler(config, log):
         def _split_scope(self, nodeid):
             return together(nodeid)
 
-    config.option.loadscopereorder = False  # as they are found: what takes longest begins first
+    config.option.loadscopereorder = False  # as they are found: those of the units, the smallest, come last
     return Sharing(config, log)
 
 
+# Places under tests/integration that share what is made once in a process.
+SHARED = {"the image": ("docker", "workflows"), "CIFAR-10": ("data", "test_recipes.py")}
+
+
 def together(nodeid):
-    """The file or the folder that shares something costly, or something there is one of."""
+    """What a test shares with tests of other files, else its folder of integration tests, else its file."""
     path = nodeid.partition("::")[0]
-    _, kind, *folders, _ = path.split("/")
-    if kind == "integration" and {"docker", "workflows"} & set(folders):
-        return "docker"
-    return "/".join(folders) if kind == "integration" and folders else path
+    _, kind, place, *rest = path.split("/")
+    if kind == "integration":
+        return next((what for what, places in SHARED.items() if place in places), place if rest else path)
+    return path
 
 
 @pytest.hookimpl(wrapper=True)
