@@ -365,7 +365,8 @@ def photos(tmp_path_factory):
 
 
 def test_a_folder_of_photos_trains_with_the_default_network_and_classifies_new_ones(photos, tmp_path):
-    done = train(tmp_path, "r", "--num_epochs", "4", "--batch_size", "8", "--image_size", "32", dataset=photos)
+    small = ("--num_epochs", "4", "--batch_size", "8", "--image_size", "32", "--num_threads", "1")
+    done = train(tmp_path, "r", *small, dataset=photos)
     assert done.returncode == 0, done.stderr
     assert load_run(tmp_path / "experiments/e/r").metrics()["accuracy"] == 1.0
     done = command(tmp_path, "predict", "e/r", photos / "test", "--output", "p.csv")
@@ -382,7 +383,7 @@ def test_a_folder_of_photos_trains_with_the_default_network_and_classifies_new_o
 
 
 def test_predictions_of_the_test_files_equal_those_the_run_kept(photos, tmp_path):
-    done = train(tmp_path, "r", "--model", "cnn", "--num_epochs", "1", "--image_size", "24", dataset=photos)
+    done = train(tmp_path, "r", *TINY, "--num_epochs", "1", "--image_size", "24", dataset=photos)
     assert done.returncode == 0, done.stderr
     done = command(tmp_path, "predict", "e/r", photos / "test")
     rows = list(csv.DictReader(done.stdout.splitlines()))
