@@ -24,10 +24,10 @@ CREATED := $(VENV)/.created
 PROD := $(VENV)/.prod-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: help demo ui test lint hooks format lock wheel clean preflight
+.PHONY: help demo ui test test-unit lint hooks format lock wheel clean preflight
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name about; do printf '  make %-8s %s\n' "$$name" "$$about"; done
+	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name about; do printf '  make %-9s %s\n' "$$name" "$$about"; done
 
 demo: preflight $(PROD) ## Set up, train on the digits that come with scikit-learn, show the metrics
 	@$(BIN)/image_classifier_trainer --experiment_name demo --run_name digits --dataset_folder digits --model cnn --resume
@@ -40,7 +40,10 @@ ui: preflight $(PROD) ## Look at the runs in MLflow, at http://127.0.0.1:5000; P
 	    --backend-store-uri "sqlite:///$(EXPERIMENTS)/mlflow.db" --artifacts-destination "$(EXPERIMENTS)/mlartifacts"
 
 test: lint ## Set up for development, then every linter and every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --durations 10
+
+test-unit: preflight $(DEV) ## Run the quick tests, those of single modules, in under a minute
+	$(BIN)/python -m pytest tests/unit --numprocesses 2 --durations 10
 
 lint: preflight $(DEV) ## Read the code without running it
 	PATH="$(CURDIR)/$(BIN):$$PATH" SKIP=no-commit-to-main,dvc-status $(BIN)/pre-commit run --all-files --show-diff-on-failure

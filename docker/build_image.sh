@@ -6,6 +6,9 @@ here=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")" >/dev/null && pwd)
 # shellcheck source=/dev/null
 . "$here/configure.sh"
 SBOM=/opt/image_classifier/sbom.cdx.json # in the image
+# Where the system says what it is, and where it puts its docker, which need not be on the PATH.
+OS_RELEASE=${OS_RELEASE:-/etc/os-release}
+USUAL_DOCKER=${USUAL_DOCKER:-/usr/bin/docker}
 
 folder='' container='' child='' docker=()
 
@@ -60,9 +63,38 @@ choose_docker() { # buildx where it is there, else a docker that carries BuildKi
             docker=("$candidate")
             return
         fi
-    done < <(type -aP docker || true; printf '/usr/bin/docker\n')
-    [[ $found == yes ]] || fail 'there is no docker' 'install Docker: apt install docker.io, or https://docs.docker.com/engine/install'
-    fail "no docker here can use BuildKit" 'install its buildx plugin: apt install docker-buildx (docker-buildx-plugin)'
+    done < <(type -aP docker || true; printf '%s\n' "$USUAL_DOCKER")
+    if [[ $found == yes ]]; then
+        fail 'no docker here can use BuildKit' "$(to_install buildx)"
+    fi
+    fail 'there is no docker' "$(to_install docker)"
+}
+
+to_install() { # the command that adds buildx to the docker of this system, or brings both
+    local version kind
+    # shellcheck source=/dev/null
+    read -r version kind < <(. "$OS_RELEASE" && printf '%s %s %s\n' "${VERSION_ID:-none}" "${ID:-}" "${ID_LIKE:-}") || true
+    case "$1 $kind  $version " in
+    *' ubuntu '*) ;;
+    *' debian '*' 11 ' | *' debian '*' 12 ') # their docker is old enough to have BuildKit in itself
+        printf 'sudo apt install docker.io'
+        return
+        ;;
+    *' debian '*) ;;
+    buildx*)
+        printf 'install its buildx plugin: https://docs.docker.com/go/buildx/'
+        return
+        ;;
+    *)
+        printf 'install Docker with its buildx plugin: https://docs.docker.com/engine/install/'
+        return
+        ;;
+    esac
+    if [[ $1 == buildx ]]; then
+        printf "sudo apt install docker-buildx (of Docker's own packages: docker-buildx-plugin)"
+    else
+        printf 'sudo apt install docker.io docker-buildx'
+    fi
 }
 
 reach_daemon() {

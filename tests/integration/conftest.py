@@ -1,9 +1,10 @@
-"""A real docker daemon, a base image for it, this repository as a clone, and the image, built once for all tests."""
+"""What is made once for all tests: this repository as a clone, its image, CIFAR-10; and a real docker daemon."""
 
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import uuid
 
 import pytest
@@ -81,6 +82,18 @@ def base_image(docker, tmp_path_factory):
     if not docker.has(PUBLISHED_BASE) and docker("pull", PUBLISHED_BASE, check=False).returncode:
         need(f"{PUBLISHED_BASE}, or root and debootstrap to make one")
     return PUBLISHED_BASE
+
+
+@pytest.fixture(scope="session")
+def cifar(repository, tmp_path_factory):
+    """CIFAR-10 as 60,000 JPEGs in train/ and test/, from the folder of shared data beside the repository."""
+    archive = repository.parent / "shared" / "data" / "cifar10-jpeg.tar.xz"
+    if not archive.exists():
+        pytest.skip(f"there is no {archive.name} in ../shared/data")
+    folder = tmp_path_factory.mktemp("cifar")
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder, filter="data")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -3,10 +3,10 @@
 import os
 import shutil
 import subprocess
-import sys
 
 import pytest
 import torch
+import warm
 
 from image_classifier import load_run
 from image_classifier.errors import UserError
@@ -41,9 +41,9 @@ def remote(tmp_path_factory, repository):
     shutil.copy(repository / ".gitattributes", team)
     shutil.copy(repository / ".gitignore", team)
     shutil.copytree(repository / "docs" / "pictures", team / "docs" / "pictures")
-    command = [sys.executable, "-m", "image_classifier.main", "--experiment_name", "pets", "--run_name", "first"]
-    command += ["--dataset_folder", "digits", "--model", "cnn", "--num_epochs", "1", "--cache_folder", base / "cache"]
-    subprocess.run(command, cwd=team, check=True, capture_output=True)
+    flags = ["--experiment_name", "pets", "--run_name", "first", "--dataset_folder", "digits", "--model", "cnn"]
+    flags += ["--num_epochs", "1", "--num_threads", "1", "--cache_folder", base / "cache"]
+    assert warm.run("image_classifier_trainer", *flags, folder=team).returncode == 0
     git(team, "add", "--all")
     git(team, "commit", "-q", "-m", "first run")
     git(team, "lfs", "push", "origin", "main")

@@ -56,8 +56,8 @@ def demo(clone):
 
 def test_help_lists_every_target_and_is_what_make_alone_says(clone):
     said = make(clone).stdout
-    targets = set(re.findall(r"^  make (\w+) ", said, flags=re.MULTILINE))
-    assert targets == {"help", "demo", "ui", "test", "lint", "hooks", "format", "lock", "wheel", "clean"}
+    targets = set(re.findall(r"^  make ([\w-]+) ", said, flags=re.MULTILINE))
+    assert targets == {"help", "demo", "ui", "test", "test-unit", "lint", "hooks", "format", "lock", "wheel", "clean"}
     assert said.endswith(make(clone, "help").stdout)
 
 
@@ -91,7 +91,7 @@ def test_a_changed_lock_is_installed_again_and_an_unchanged_one_is_not(demo, clo
 
 def test_test_ends_with_pytest_after_the_linters(demo, clone):
     planned = make(clone, "-n", "test").stdout.splitlines()
-    assert planned[-1].endswith("-m pytest")
+    assert planned[-1].endswith("-m pytest --numprocesses 2 --durations 10")
     first = [next(index for index, line in enumerate(planned) if tool in line) for tool in ("pre-commit run", "mypy")]
     assert first == sorted(first)
     assert any("requirements-dev.sh" in line for line in planned[: first[0]])

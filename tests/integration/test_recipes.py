@@ -4,7 +4,6 @@ import os
 import re
 import subprocess
 import sys
-import tarfile
 import time
 from pathlib import Path
 
@@ -14,18 +13,6 @@ from PIL import Image
 from image_classifier import load_run
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="session")
-def cifar(repository, tmp_path_factory):
-    """CIFAR-10 as 60,000 JPEGs in train/ and test/, from the folder of shared data beside the repository."""
-    archive = repository.parent / "shared" / "data" / "cifar10-jpeg.tar.xz"
-    if not archive.exists():
-        pytest.skip(f"there is no {archive.name} in ../shared/data")
-    folder = tmp_path_factory.mktemp("cifar")
-    with tarfile.open(archive) as packed:
-        packed.extractall(folder, filter="data")
-    return folder
 
 
 def trained(folder, data, *arguments):
@@ -48,6 +35,7 @@ def test_cnn_recognises_98_of_100_digits(tmp_path, seed):
     assert trained(tmp_path, "digits", "--model", "cnn", "--seed", seed)["accuracy"] >= 0.98
 
 
+@pytest.mark.alone
 def test_the_default_network_recognises_86_of_100_images_of_cifar(tmp_path, cifar, record_property):
     started = time.monotonic()
     report = trained(tmp_path, cifar)
@@ -59,7 +47,8 @@ def test_the_default_network_recognises_86_of_100_images_of_cifar(tmp_path, cifa
 
 
 def test_net_is_as_good_as_in_the_notebook_it_comes_from(tmp_path, cifar, record_property):
-    accuracy = trained(tmp_path, cifar, "--model", "net")["accuracy"]
+    # A step of four images is too small to be shared by threads.
+    accuracy = trained(tmp_path, cifar, "--model", "net", "--num_threads", "1")["accuracy"]
     record_property("accuracy", accuracy)
     assert abs(accuracy - 0.54) <= 0.03
 

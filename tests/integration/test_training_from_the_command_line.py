@@ -15,6 +15,7 @@ import time
 
 import numpy as np
 import pytest
+import warm
 from PIL import Image
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score
 
@@ -30,22 +31,29 @@ TINY = ("--model", "cnn", "--num_epochs", "2", "--num_threads", "1")
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
 
 
-def program(*arguments, folder, module=("image_classifier.main",), **options):
-    environment = os.environ | {"XDG_CACHE_HOME": str(folder / "cache")}
-    command = [sys.executable, "-m", *module, *map(str, arguments)]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, **options)
+def surroundings(folder):
+    return os.environ | {"XDG_CACHE_HOME": str(folder / "cache")}
 
 
-def train(folder, run, *arguments, dataset="digits"):
+def program(*arguments, folder):
+    return warm.run("image_classifier_trainer", *arguments, folder=folder, environment=surroundings(folder))
+
+
+def cold(*arguments, folder):
+    """The same in a process of its own, whose sets and addresses are in another order."""
+    command = [sys.executable, "-m", "image_classifier.main", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=folder, env=surroundings(folder), capture_output=True, text=True, timeout=300
+    )  # fmt: skip
+
+
+def train(folder, run, *arguments, dataset="digits", how=program):
     names = ("--experiment_name", "e", "--run_name", run, "--dataset_folder", dataset)
-    return program(*names, *arguments, folder=folder)
+    return how(*names, *arguments, folder=folder)
 
 
 def command(folder, *arguments):
-    code = "import sys; from image_classifier.main import main; sys.exit(main())"
-    environment = os.environ | {"XDG_CACHE_HOME": str(folder / "cache")}
-    arguments = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(arguments, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
+    return warm.run("image_classifier", *arguments, folder=folder, environment=surroundings(folder))
 
 
 def refused(done, *words):
@@ -106,7 +114,7 @@ def test_the_metrics_equal_scikit_learns_on_the_stored_predictions(trained):
 
 
 def test_the_same_command_gives_the_same_model_to_the_bit(trained, tmp_path):
-    assert train(tmp_path, "again", *TINY, "--num_workers", "0").returncode == 0
+    assert train(tmp_path, "again", *TINY, "--num_workers", "0", how=cold).returncode == 0
     for name in ("model.pth", "predictions.npz", "metrics.json", "metrics.png", "confusion_matrix.png"):
         first, second = trained[0] / "experiments/e/one" / name, tmp_path / "experiments/e/again" / name
         assert first.read_bytes() == second.read_bytes(), name
@@ -384,7 +392,8 @@ def photos(tmp_path_factory):
 
 
 def test_a_folder_of_photos_trains_with_the_default_network_and_classifies_new_ones(photos, tmp_path):
-    done = train(tmp_path, "r", "--num_epochs", "4", "--batch_size", "8", "--image_size", "32", dataset=photos)
+    small = ("--num_epochs", "4", "--batch_size", "8", "--image_size", "32", "--num_threads", "1")
+    done = train(tmp_path, "r", *small, dataset=photos)
     assert done.returncode == 0, done.stderr
     assert load_run(tmp_path / "experiments/e/r").metrics()["accuracy"] == 1.0
     done = command(tmp_path, "predict", "e/r", photos / "test", "--output", "p.csv")
@@ -401,7 +410,7 @@ def test_a_folder_of_photos_trains_with_the_default_network_and_classifies_new_o
 
 
 def test_predictions_of_the_test_files_equal_those_the_run_kept(photos, tmp_path):
-    done = train(tmp_path, "r", "--model", "cnn", "--num_epochs", "1", "--image_size", "24", dataset=photos)
+    done = train(tmp_path, "r", *TINY, "--num_epochs", "1", "--image_size", "24", dataset=photos)
     assert done.returncode == 0, done.stderr
     done = command(tmp_path, "predict", "e/r", photos / "test")
     rows = list(csv.DictReader(done.stdout.splitlines()))

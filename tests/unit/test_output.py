@@ -1,7 +1,6 @@
 """Printing where it cannot be: the work is done all the same, and the exit code is the one that it earned."""
 
 import io
-import json
 import os
 import pty
 import subprocess
@@ -9,7 +8,7 @@ import sys
 
 import pytest
 
-from image_classifier import output
+from image_classifier import files, output
 from image_classifier.cli import config
 from image_classifier.errors import NotSentError, of_system
 from image_classifier.main import main
@@ -109,12 +108,9 @@ def test_a_character_that_the_terminal_lacks_is_shown_by_its_number(encoding, mo
     assert out.error is None
 
 
-def test_the_table_of_runs_is_printed_where_the_terminal_knows_only_ascii(tmp_path, monkeypatch):
-    folder = tmp_path / "e" / "r"
-    folder.mkdir(parents=True)
-    about = {"dataset_folder": "chats/été", "timing": {"started": "now"}, "provenance": {}, "card": {}}
-    (folder / "run.json").write_text(json.dumps({"status": "finished", "config": {"model": "cnn"}, **about}))
-    (folder / "metrics.json").write_text(json.dumps({"accuracy": 0.5, "accuracy_ci95": [0.4, 0.6], "val": None}))
+def test_the_table_of_runs_is_printed_where_the_terminal_knows_only_ascii(tmp_path, monkeypatch, made, report):
+    run = made(tmp_path / "e" / "r", dataset_folder="chats/été")
+    files.write_json(run.path("metrics.json"), report)
     taken = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(taken, encoding="ascii"))
     assert main(["runs", "--experiments_folder", str(tmp_path)]) == 0

@@ -2,8 +2,6 @@
 
 import multiprocessing
 import os
-import tarfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,20 +9,6 @@ from PIL import Image
 
 from image_classifier.data.preparing import prepare
 from image_classifier.data.store import open_store
-
-ARCHIVE = Path(__file__).resolve().parents[4] / "shared" / "data" / "cifar10-jpeg.tar.xz"
-
-
-@pytest.fixture(scope="module")
-def cifar(tmp_path_factory):
-    if not ARCHIVE.exists():
-        pytest.skip(f"{ARCHIVE} is not there: CIFAR-10 as JPEG folders lies beside the repository")
-    folder = tmp_path_factory.mktemp("cifar")
-    with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(folder, filter="data")
-    while not (folder / "train").is_dir():
-        folder = next(path for path in folder.iterdir() if path.is_dir())
-    return folder
 
 
 def call(folder, cache):

@@ -1,5 +1,6 @@
 """What docker sees of the repository, and that the commit alone determines the wheel."""
 
+import functools
 import hashlib
 import os
 import subprocess
@@ -13,16 +14,23 @@ LOCKS = {"requirements-prod.txt", "requirements-pipelines.txt", "requirements-im
 WHEEL = "image_classifier-0.1.0-py3-none-any.whl"
 
 
+def context(scratch, clone, *arguments, umask=-1, **variables):
+    """The finished process of create_build_context.sh, whose temporary files lie in `scratch`."""
+    environment = os.environ | {"PYTHON": sys.executable, "TMPDIR": str(scratch)} | variables
+    command = ["bash", clone / "docker" / "create_build_context.sh", *arguments]
+    return subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, umask=umask)
+
+
 @pytest.fixture
 def create(scratch):
     """create(clone, **variables) runs create_build_context.sh; the finished process."""
+    return functools.partial(context, scratch)
 
-    def run(clone, *arguments, umask=-1, **variables):
-        environment = os.environ | {"PYTHON": sys.executable, "TMPDIR": str(scratch)} | variables
-        command = ["bash", clone / "docker" / "create_build_context.sh", *arguments]
-        return subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, umask=umask)
 
-    return run
+@pytest.fixture(scope="module")
+def usual(clone, tmp_path_factory):
+    """The context of `clone`, made once. Do not change it."""
+    return made(context(tmp_path_factory.mktemp("temporary"), clone))
 
 
 def made(done):
@@ -69,43 +77,40 @@ def test_docker_sees_the_wheel_and_three_locks_and_nothing_else(build, committed
     assert (clone / "docker" / "sbom.cdx.json").read_text().split() == seen
 
 
-def test_the_commit_determines_the_bytes_of_the_wheel(create, clone, changeable, git):
-    first = made(create(clone))
+def test_the_commit_determines_the_bytes_of_the_wheel(usual, create, clone, changeable, git):
     litter(changeable)
     for name, value in (("tar.umask", "0077"), ("core.autocrlf", "true"), ("core.eol", "crlf")):
         git(changeable, "config", name, value)
     os.utime(changeable / "image_classifier" / "main.py", (0, 0))
     elsewhere = {"LC_ALL": "C.UTF-8", "PYTHONPATH": str(changeable / "build" / "lib"), "HOME": str(changeable)}
     second = made(create(changeable, umask=0o077, **elsewhere))
-    assert wheel(first) == wheel(second)
-    assert arguments(first) == arguments(second)
-    assert arguments(first)["GIT_COMMIT"] == git(clone, "rev-parse", "HEAD") == git(changeable, "rev-parse", "HEAD")
-    assert arguments(first)["CREATED"] == "2026-01-02T03:04:05Z"
+    assert wheel(usual) == wheel(second)
+    assert arguments(usual) == arguments(second)
+    assert arguments(usual)["GIT_COMMIT"] == git(clone, "rev-parse", "HEAD") == git(changeable, "rev-parse", "HEAD")
+    assert arguments(usual)["CREATED"] == "2026-01-02T03:04:05Z"
 
 
-def test_another_interpreter_builds_the_same_wheel_in_an_environment_of_its_own(create, clone, tmp_path):
+def test_another_interpreter_builds_the_same_wheel_in_an_environment_of_its_own(usual, create, clone, tmp_path):
     empty = tmp_path / "empty"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", empty], check=True)
-    locked, other = made(create(clone)), made(create(clone, PYTHON=str(empty / "bin" / "python")))
-    assert wheel(locked) == wheel(other)
+    other = made(create(clone, PYTHON=str(empty / "bin" / "python")))
+    assert wheel(usual) == wheel(other)
     assert sorted(path.name for path in other.iterdir()) == [".image-classifier-build", "build-args", "context"]
 
 
-def test_the_lock_digest_is_that_of_the_production_lock(create, clone):
+def test_the_lock_digest_is_that_of_the_production_lock(usual, clone):
     lock = (clone / "requirements" / "requirements-prod.txt").read_bytes()
-    folder = made(create(clone))
-    assert arguments(folder)["LOCK_DIGEST"] == hashlib.sha256(lock).hexdigest()
-    assert (folder / "context" / "requirements-prod.txt").read_bytes() == lock
+    assert arguments(usual)["LOCK_DIGEST"] == hashlib.sha256(lock).hexdigest()
+    assert (usual / "context" / "requirements-prod.txt").read_bytes() == lock
 
 
-def test_changed_files_are_built_and_the_commit_is_called_dirty(create, changeable, git):
-    before = wheel(made(create(changeable)))
+def test_changed_files_are_built_and_the_commit_is_called_dirty(usual, create, changeable, git):
     with (changeable / "image_classifier" / "errors.py").open("a") as opened:
         opened.write("CHANGED = True\n")
     state = git(changeable, "status", "--porcelain"), git(changeable, "stash", "list")
     folder = made(create(changeable))
     assert arguments(folder)["GIT_COMMIT"] == git(changeable, "rev-parse", "HEAD") + "-dirty"
-    assert wheel(folder) != before
+    assert wheel(folder) != wheel(usual)
     with zipfile.ZipFile(folder / "context" / WHEEL) as archive:
         assert b"CHANGED = True" in archive.read("image_classifier/errors.py")
     assert (git(changeable, "status", "--porcelain"), git(changeable, "stash", "list")) == state

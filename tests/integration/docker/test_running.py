@@ -8,7 +8,8 @@ import uuid
 
 import pytest
 
-TRAIN = ["image_classifier_trainer", "--dataset_folder", "digits", "--model", "cnn", "--experiment_name", "e"]
+TRAIN = ["image_classifier_trainer", "--dataset_folder", "digits", "--model", "cnn", "--experiment_name", "e",
+         "--num_threads", "1"]  # fmt: skip
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import warm
 
 PROGRAMS = Path(sys.executable).parent
 NEEDED = (".dvc", ".dvcignore", ".gitignore", "examples", "image_classifier")
@@ -19,7 +20,11 @@ class Project:
 
     def __init__(self, folder, home):
         self.folder = folder
-        own = {"PATH": f"{PROGRAMS}:{os.environ['PATH']}", "MLFLOW_TRACKING_URI": "off", "DVC_NO_ANALYTICS": "1"}
+        own = {
+            "PATH": f"{warm.commands()}:{PROGRAMS}:{os.environ['PATH']}",
+            "MLFLOW_TRACKING_URI": "off",
+            "DVC_NO_ANALYTICS": "1",
+        }
         own |= {name: str(home / name) for name in ("DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR", "XDG_CACHE_HOME")}
         own |= {"DVC_SITE_CACHE_DIR": str(home / "site"), "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
         own |= {f"GIT_{who}_{what}": "x@y" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}

@@ -5,11 +5,10 @@ import json
 import os
 import re
 import shlex
-import subprocess
-import sys
 import threading
 
 import pytest
+import warm
 
 from image_classifier.main import main
 
@@ -32,10 +31,9 @@ def tried(page, commands, tmp_path_factory):
     folder = tmp_path_factory.mktemp("page")
     (grid,) = re.findall(r"^```yaml\n# grid.yaml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
     (folder / "grid.yaml").write_text(grid)
-    script = "from image_classifier.main import main; raise SystemExit(main())"
     environment = os.environ | {"XDG_CACHE_HOME": str(folder / "cache")}
-    done = subprocess.run([sys.executable, "-c", script, *commands[0]], cwd=folder, env=environment)
-    assert done.returncode == 0
+    done = warm.run("image_classifier", *commands[0], folder=folder, environment=environment)
+    assert done.returncode == 0, done.stderr
     return folder
 
 
@@ -117,10 +115,9 @@ def test_the_webhook_is_told_of_a_run(there, server, monkeypatch):
 
 def test_a_webhook_that_refuses_is_a_warning_without_its_address(there, server):
     server.status = 404
-    script = "from image_classifier.main import main; raise SystemExit(main())"
-    told = subprocess.run(
-        [sys.executable, "-c", script, "notify", "tried", "--output", "told.md"],
-        env=os.environ | {"IMAGE_CLASSIFIER_WEBHOOK_URL": server.url}, capture_output=True, text=True,
+    environment = os.environ | {"IMAGE_CLASSIFIER_WEBHOOK_URL": server.url}
+    told = warm.run(
+        "image_classifier", "notify", "tried", "--output", "told.md", folder=there, environment=environment
     )  # fmt: skip
     warning = "warning: the webhook in $IMAGE_CLASSIFIER_WEBHOOK_URL was not told: the server answered 404\n"
     assert (told.returncode, told.stdout, told.stderr) == (0, "", warning)

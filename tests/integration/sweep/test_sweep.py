@@ -7,10 +7,9 @@ import os
 import shutil
 import sqlite3
 import statistics
-import subprocess
-import sys
 
 import pytest
+import warm
 from PIL import Image
 
 from image_classifier import files, load_run
@@ -28,8 +27,7 @@ FAILED = [f"cnn--split_seed-{seed}" for seed in range(12)]
 
 
 def command(folder, *arguments, **environment):
-    program = [sys.executable, "-c", "from image_classifier.main import main; raise SystemExit(main())", *arguments]
-    return subprocess.run(program, cwd=folder, capture_output=True, text=True, env=os.environ | environment)
+    return warm.run("image_classifier", *arguments, folder=folder, environment=os.environ | environment)
 
 
 def sweep(folder, *arguments):

@@ -14,6 +14,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import warm
 
 from image_classifier import load_run, tracking, train
 
@@ -176,10 +177,7 @@ def command():
     """command(folder, …) is `image_classifier …` as a finished process; environment by name."""
 
     def call(folder, *arguments, **environment):
-        program = [sys.executable, "-c", "from image_classifier.main import main; raise SystemExit(main())"]
-        return subprocess.run(
-            [*program, *map(str, arguments)], cwd=folder, capture_output=True, text=True, env=os.environ | environment
-        )  # fmt: skip
+        return warm.run("image_classifier", *arguments, folder=folder, environment=os.environ | environment)
 
     return call
 
