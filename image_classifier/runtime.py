@@ -27,7 +27,7 @@ _AMPERE = (8, 0)  # the first CUDA capability that computes in bf16
 
 @dataclass(frozen=True)
 class Runtime:
-    """The resolved place of computation; every field can change the last bit of a result."""
+    """What a training computes on, `auto` resolved; every field can change the last bit of a result."""
 
     device: str
     precision: str

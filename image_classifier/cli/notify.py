@@ -87,8 +87,8 @@ def _summary(trained: Run) -> str:
 
 def _facts(trained: Run) -> dict[str, str]:
     card, provenance = trained.card, trained.record["provenance"]
-    place, data = card["runtime"], trained.record["dataset_folder"]
-    computed = (place["device"], place["precision"], f"{place['num_threads']} threads", place["capability"])
+    runtime, data = card["runtime"], trained.record["dataset_folder"]
+    computed = (runtime["device"], runtime["precision"], f"{runtime['num_threads']} threads", runtime["capability"])
     commit = provenance["commit"] or "unknown"
     facts = {
         "model": str(trained.config.model),

@@ -28,11 +28,16 @@ _LONGEST_REASON = 300
 
 
 class Mirror:
-    """Keeps a server's copy of a run folder up to date; the server's trouble is told, and never raised."""
+    """Keeps a server's copy of a run folder up to date; the server's trouble is a warning, and never raised."""
 
     def __init__(self, where: Where | None, folder: Path) -> None:
         self._where, self._folder = where, folder
         self._pause, self._last = _SECONDS_BETWEEN, time.monotonic()
+        self._ours = False
+
+    def begin(self) -> None:
+        """From here on this process trains the run: what stops it is told to the server."""
+        self._ours = True
 
     def update(self) -> None:
         """Send what is new if the last time is long enough ago; less and less often while nobody answers."""
@@ -45,8 +50,8 @@ class Mirror:
         return self._where is None or send(runs.read(self._folder), self._where)
 
     def stopped(self, status: str) -> None:
-        """Say that the run does not go on, if the server was told of it."""
-        if self._where is None or not runs.exists(self._folder):
+        """Say that the run does not go on, if the server was told of it and no other process trains it."""
+        if self._where is None or not self._ours or not runs.exists(self._folder):
             return
         run, where = runs.read(self._folder), self._where
         run_id = run.record.get("tracking", {}).get("runs", {}).get(where.shown)
@@ -179,5 +184,6 @@ def _alone(where: Where) -> Iterator[None]:
     if where.store is None:
         yield
         return
-    with files.lock(where.store.parent):
+    # Not the store's own folder: that may be a sweep's, whose lock the sweep holds while its workers wait for this one.
+    with files.lock(where.artifacts):
         yield

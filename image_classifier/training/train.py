@@ -65,6 +65,7 @@ def train(request: Request, mirror: Mirror) -> Run:
         now = _earlier(request)
         if now and now.finished:
             return _already(now)
+        mirror.begin()
         if now != earlier:  # another process has begun it, or has gone on with it: it goes on as it is now
             planned = plan(request.layers, request.experiments_folder, request.cache_folder, now)
         begun = _begin(request, planned, now)
