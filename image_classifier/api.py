@@ -10,8 +10,10 @@ from torch import nn
 from image_classifier import files, masking, runs, tracking
 from image_classifier.runs import Run
 from image_classifier.settings import layers
+from image_classifier.settings.composition import compose as compose_layers
+from image_classifier.settings.composition import config_layer, file_layer
 from image_classifier.settings.config import Config
-from image_classifier.settings.layers import Layer, config_layer, file_layer
+from image_classifier.settings.layers import Layer
 from image_classifier.training import train as training
 from image_classifier.training.trained import model_of
 
@@ -19,7 +21,7 @@ from image_classifier.training.trained import model_of
 def compose(*config_files: str | Path, **settings: Any) -> Config:
     """The complete settings of a model: its recipe, then YAML files, then what is given by name; later wins."""
     given = [*(file_layer(Path(path)) for path in config_files), layers.code_layer(settings)]
-    return layers.compose(given).config
+    return compose_layers(given).config
 
 
 class TrainedRun(Run):

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from image_classifier import files
 from image_classifier.errors import UserError, suggestion
 from image_classifier.settings.config import FIELDS, kind
-from image_classifier.settings.layers import Layer, deciding, file_layer, flag_layer
+from image_classifier.settings.layers import Layer, deciding, flag_layer
 from image_classifier.settings.names import BUILT_IN_DATA, DEFAULT_DATASET
 
 
@@ -85,6 +85,8 @@ def layers(arguments: argparse.Namespace, *, lists: bool = False) -> list[Layer]
     """The settings given in files and by flags, later ones winning; with `lists` those in files may be lists."""
     flags: dict[str, Any] = {name: getattr(arguments, name) for name in FIELDS}
     flags["dataset_folder"] = arguments.dataset_folder
+    from image_classifier.settings.composition import file_layer  # noqa: PLC0415  (OmegaConf, a tenth of a second)
+
     given = [*(file_layer(path, lists=True) for path in arguments.config), flag_layer(flags)]
     return given if lists else list(_without_lists(given))
 

@@ -4,7 +4,7 @@ import argparse
 
 from image_classifier.arguments import add_data, add_experiments, add_settings, layers
 from image_classifier.settings import views
-from image_classifier.training.composition import composed
+from image_classifier.training.choice import composed
 
 _PAGES = {"reference": views.reference_page, "dispatch": views.dispatch_form}
 _FORMS = {"yaml": views.as_yaml, "params": views.as_params}

@@ -9,7 +9,7 @@ from image_classifier.data import preparing
 from image_classifier.data.store import is_store
 from image_classifier.errors import UserError
 from image_classifier.settings.names import BUILT_IN_DATA
-from image_classifier.training.composition import composed, data_settings
+from image_classifier.training.choice import composed, data_settings
 
 logger = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import yaml
 
+from image_classifier.settings.composition import Composition, parse
 from image_classifier.settings.config import FIELDS, expected, spelled
 from image_classifier.settings.families import FAMILIES, Family, read_recipe
-from image_classifier.settings.layers import Composition, parse
 from image_classifier.settings.names import BUILT_IN_DATA, IN_THE_FORM, RUNNERS
 
 _WIDE = 4096  # characters: no line of YAML is folded

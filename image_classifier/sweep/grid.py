@@ -10,7 +10,7 @@ from image_classifier.errors import UserError
 from image_classifier.settings.config import Config, spelled
 from image_classifier.settings.layers import Layer, Origin, deciding
 from image_classifier.sweep.naming import child_name
-from image_classifier.training.composition import composed
+from image_classifier.training.choice import composed
 
 MOST_CHILDREN = 1000
 _SCALARS = (str, int, float, bool, type(None))

@@ -16,7 +16,7 @@ from image_classifier.sweep import record as sweep_record
 from image_classifier.sweep.grid import Axes, Child
 from image_classifier.sweep.record import Sweep
 from image_classifier.tracking import Where
-from image_classifier.training.composition import data_settings
+from image_classifier.training.choice import data_settings
 
 _THREADS = "num_threads"
 _SHARE = Origin(Kind.SWEEP, "the sweep")

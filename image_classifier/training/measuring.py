@@ -16,7 +16,7 @@ from image_classifier.model import inference
 from image_classifier.runs import Run
 from image_classifier.runtime import Runtime
 from image_classifier.training import results
-from image_classifier.training.composition import data_settings
+from image_classifier.training.choice import data_settings
 from image_classifier.training.examples import measuring, select
 from image_classifier.training.results import Arrays
 from image_classifier.training.trained import model_of, runtime_of

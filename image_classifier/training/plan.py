@@ -19,11 +19,12 @@ from image_classifier.model import artifact, building, pretrained
 from image_classifier.model.artifact import Artifact
 from image_classifier.runs import Run
 from image_classifier.runtime import Runtime, activate, resolve, versions
+from image_classifier.settings.composition import Composition, compose, config_layer
 from image_classifier.settings.config import FIELDS, Config, spelled
 from image_classifier.settings.families import TABLE_MODELS, family
-from image_classifier.settings.layers import Composition, Kind, Layer, Origin, compose, config_layer, deciding, latest
+from image_classifier.settings.layers import Kind, Layer, Origin, deciding, latest
 from image_classifier.settings.names import BUILT_IN_DATA, PUBLISHED_WEIGHTS
-from image_classifier.training.composition import composed, data_settings
+from image_classifier.training.choice import composed, data_settings
 from image_classifier.training.examples import Selection, augmentation, select
 
 logger = logging.getLogger(__name__)

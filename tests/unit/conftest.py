@@ -7,7 +7,7 @@ import pytest
 
 from image_classifier import files, runs
 from image_classifier.evaluation.metrics import Predictions, run_report
-from image_classifier.settings.layers import compose
+from image_classifier.settings.composition import compose
 
 DIGEST = "0" * 64
 CONFIG = dataclasses.asdict(compose([], "cnn").config)

@@ -10,7 +10,8 @@ import pytest
 import yaml
 from sklearn.metrics import accuracy_score
 
-from image_classifier.settings.layers import file_layer, flag_layer
+from image_classifier.settings.composition import file_layer
+from image_classifier.settings.layers import flag_layer
 from image_classifier.training import results, train
 from image_classifier.training.plan import plan
 

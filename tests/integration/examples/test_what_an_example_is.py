@@ -10,7 +10,7 @@ from image_classifier import compose
 from image_classifier.cli import parse
 from image_classifier.settings.config import FIELDS
 from image_classifier.settings.names import BUILT_IN_TABLES
-from image_classifier.training.composition import data_settings
+from image_classifier.training.choice import data_settings
 
 NAMES = ("wine", "breast_cancer", "digits", "wine_quality", "cifar")
 OWN_FILES = {"config.yaml", "dvc.yaml", "README.md", ".gitignore"}

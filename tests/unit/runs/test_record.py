@@ -11,7 +11,7 @@ import pytest
 from image_classifier import files, runs
 from image_classifier.errors import UserError
 from image_classifier.main import main
-from image_classifier.settings.layers import compose
+from image_classifier.settings.composition import compose
 
 pytestmark = pytest.mark.unit
 

@@ -4,9 +4,10 @@ import pytest
 import yaml
 
 from image_classifier.settings import views
+from image_classifier.settings.composition import compose, file_layer
 from image_classifier.settings.config import FIELDS
 from image_classifier.settings.families import MODELS
-from image_classifier.settings.layers import compose, file_layer, flag_layer
+from image_classifier.settings.layers import flag_layer
 
 pytestmark = pytest.mark.unit
 

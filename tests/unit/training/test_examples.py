@@ -9,7 +9,8 @@ import torch
 from image_classifier.data.store import Split, Store
 from image_classifier.model.building import build
 from image_classifier.runtime import Runtime
-from image_classifier.settings.layers import compose, flag_layer
+from image_classifier.settings.composition import compose
+from image_classifier.settings.layers import flag_layer
 from image_classifier.training import examples, train
 from image_classifier.training.plan import Plan
 

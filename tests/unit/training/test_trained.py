@@ -7,7 +7,7 @@ import pytest
 
 from image_classifier import runtime
 from image_classifier.runs import Run
-from image_classifier.settings.layers import compose
+from image_classifier.settings.composition import compose
 from image_classifier.training.trained import runtime_for_answers
 
 pytestmark = pytest.mark.unit

@@ -8,22 +8,10 @@ import yaml
 
 from image_classifier import compose as compose_config
 from image_classifier.errors import UserError
+from image_classifier.settings.composition import compose, config_layer, file_layer, parse
 from image_classifier.settings.config import FIELDS, Config
 from image_classifier.settings.families import FAMILIES, MODELS, read_recipe
-from image_classifier.settings.layers import (
-    CODE,
-    COMMAND_LINE,
-    Kind,
-    Layer,
-    Origin,
-    code_layer,
-    compose,
-    config_layer,
-    file_layer,
-    flag_layer,
-    latest,
-    parse,
-)  # fmt: skip
+from image_classifier.settings.layers import CODE, COMMAND_LINE, Kind, Layer, Origin, code_layer, flag_layer, latest
 
 pytestmark = pytest.mark.unit
 

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from image_classifier.data.outline import outline
+from image_classifier.settings.composition import Composition, compose
 from image_classifier.settings.config import Config
-from image_classifier.settings.layers import Composition, Kind, Layer, Origin, compose, latest
+from image_classifier.settings.layers import Kind, Layer, Origin, latest
 from image_classifier.settings.names import DEFAULT_DATASET, PUBLISHED_WEIGHTS
 
 _SMALL = 16  # pixels a side: up to here `cnn`, which sees such images whole
