@@ -35,16 +35,19 @@ def add_experiments(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--experiments_folder", type=Path, default=Path("experiments"), metavar="FOLDER", help=text)
 
 
+def add_training(parser: argparse.ArgumentParser, group: argparse._ActionsContainer) -> None:
+    """What one training and many take alike: where runs are sent and their tags, the data, the settings."""
+    add_tracking(group)
+    group.add_argument("--tag", action="append", default=[], metavar="K=V", help="a tag for MLflow; may be repeated")
+    add_data(parser)
+    add_settings(parser)
+
+
 def add_tracking(parser: argparse._ActionsContainer) -> None:
     """Where runs are sent."""
     usual = "$MLFLOW_TRACKING_URI, else mlflow.db in the experiments folder"
     text = f"MLflow's server (http://host:5000) or store, or `off` (default: {usual})"
     parser.add_argument("--tracking_uri", metavar="URI", help=text)
-
-
-def add_tags(parser: argparse._ActionsContainer) -> None:
-    """What a sent run is tagged with."""
-    parser.add_argument("--tag", action="append", default=[], metavar="K=V", help="a tag for MLflow; may be repeated")
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:

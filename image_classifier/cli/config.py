@@ -4,7 +4,8 @@ import argparse
 
 from image_classifier.arguments import add_data, add_experiments, add_settings, layers
 from image_classifier.settings import views
-from image_classifier.training.choice import composed
+from image_classifier.settings.composition import compose
+from image_classifier.training.choice import default_model
 
 _PAGES = {"reference": views.reference_page, "dispatch": views.dispatch_form}
 _FORMS = {"yaml": views.as_yaml, "params": views.as_params}
@@ -24,5 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.form in _PAGES:
         print(_PAGES[arguments.form](), end="")
     else:
-        print(_FORMS[arguments.form](composed(layers(arguments), arguments.experiments_folder)), end="")
+        given = layers(arguments)
+        composition = compose(given, *default_model(given, arguments.experiments_folder))
+        print(_FORMS[arguments.form](composition), end="")
     return 0

@@ -8,8 +8,9 @@ from image_classifier.arguments import add_data, add_experiments, add_settings, 
 from image_classifier.data import preparing
 from image_classifier.data.store import is_store
 from image_classifier.errors import UserError
+from image_classifier.settings.composition import compose
 from image_classifier.settings.names import BUILT_IN_DATA
-from image_classifier.training.choice import composed, data_settings
+from image_classifier.training.choice import data_settings, default_model
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the digest of the store that training with the same settings would use."""
-    composition = composed(layers(arguments), arguments.experiments_folder)
+    given = layers(arguments)
+    composition = compose(given, *default_model(given, arguments.experiments_folder))
     if arguments.output is not None:
         _refuse_inside(arguments.output, composition.dataset_folder)
     store = preparing.prepare(

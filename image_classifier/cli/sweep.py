@@ -3,15 +3,7 @@
 import argparse
 
 from image_classifier import signals, tracking
-from image_classifier.arguments import (
-    add_data,
-    add_experiments,
-    add_settings,
-    add_tags,
-    add_tracking,
-    cache_folder,
-    layers,
-)
+from image_classifier.arguments import add_experiments, add_training, cache_folder, layers
 from image_classifier.errors import NotSentError, UserError
 from image_classifier.tracking import entries
 
@@ -27,10 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_experiments(group)
     text = "runs at a time (default: %(default)s); each has its share of the CPUs, unless --num_threads is given"
     group.add_argument("-j", dest="at_once", default="1", metavar="N", help=text)
-    add_tracking(group)
-    add_tags(group)
-    add_data(parser)
-    add_settings(parser)
+    add_training(parser, group)
 
 
 def run(arguments: argparse.Namespace) -> int:

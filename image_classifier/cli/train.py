@@ -3,15 +3,7 @@
 import argparse
 
 from image_classifier import signals, tracking
-from image_classifier.arguments import (
-    add_data,
-    add_experiments,
-    add_settings,
-    add_tags,
-    add_tracking,
-    cache_folder,
-    layers,
-)
+from image_classifier.arguments import add_experiments, add_training, cache_folder, layers
 from image_classifier.errors import NotSentError
 from image_classifier.tracking import entries
 
@@ -23,10 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--run_name", required=True, metavar="R", help="the run is <experiments_folder>/E/R")
     add_experiments(group)
     group.add_argument("--resume", action="store_true", help="go on with an unfinished run")
-    add_tracking(group)
-    add_tags(group)
-    add_data(parser)
-    add_settings(parser)
+    add_training(parser, group)
 
 
 def run(arguments: argparse.Namespace) -> int:

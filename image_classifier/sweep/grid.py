@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from image_classifier.errors import UserError
+from image_classifier.settings.composition import compose
 from image_classifier.settings.config import Config, spelled
 from image_classifier.settings.layers import Layer, Origin, deciding
 from image_classifier.sweep.naming import child_name
-from image_classifier.training.choice import composed
+from image_classifier.training.choice import default_model
 
 MOST_CHILDREN = 1000
 _SCALARS = (str, int, float, bool, type(None))
@@ -86,7 +87,7 @@ def children(layers: Sequence[Layer], grid: Axes, experiments_folder: Path) -> l
     for values in itertools.product(*grid.values()):
         chosen = dict(zip(grid, values, strict=True))
         own = list(_chosen(layers, chosen))
-        composition = composed(own, experiments_folder)
+        composition = compose(own, *default_model(own, experiments_folder))
         config = composition.config
         own_values = {name: None if value is None else getattr(config, name) for name, value in chosen.items()}
         child = Child(child_name(own_values), own_values, own, config, composition.dataset_folder)

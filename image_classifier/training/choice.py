@@ -1,27 +1,26 @@
-"""The settings of a training, composed for the data that they name: which model it is, and why."""
+"""What follows from the data that the settings name: the default model, and how the data is prepared."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from image_classifier.data.outline import outline
-from image_classifier.settings.composition import Composition, compose
 from image_classifier.settings.config import Config
-from image_classifier.settings.layers import Kind, Layer, Origin, latest
+from image_classifier.settings.layers import DEFAULT, Kind, Layer, Origin, latest
 from image_classifier.settings.names import DEFAULT_DATASET, PUBLISHED_WEIGHTS
 
 _SMALL = 16  # pixels a side: up to here `cnn`, which sees such images whole
 
 
-def composed(layers: Sequence[Layer], experiments_folder: Path) -> Composition:
-    """The complete settings: the model is the one given, else the parent's, else the default for such data."""
+def default_model(layers: Sequence[Layer], experiments_folder: Path) -> tuple[str | None, Origin]:
+    """The model where no layer names one: the parent's, else the default for such data; and why."""
     if latest(layers, "model") is not None:
-        return compose(layers)
+        return None, DEFAULT
     parent = latest(layers, "pretrained_model")
     model = None if parent in (None, PUBLISHED_WEIGHTS) else _model_of(experiments_folder / str(parent))
     if model:
-        return compose(layers, model, Origin(Kind.PARENT, f"the card of {parent}"))
-    return compose(layers, *_by_the_data(layers))
+        return model, Origin(Kind.PARENT, f"the card of {parent}")
+    return _by_the_data(layers)
 
 
 def _by_the_data(layers: Sequence[Layer]) -> tuple[str, Origin]:

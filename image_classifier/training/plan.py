@@ -24,7 +24,7 @@ from image_classifier.settings.config import FIELDS, Config, spelled
 from image_classifier.settings.families import TABLE_MODELS, family
 from image_classifier.settings.layers import Kind, Layer, Origin, deciding, latest
 from image_classifier.settings.names import BUILT_IN_DATA, PUBLISHED_WEIGHTS
-from image_classifier.training.choice import composed, data_settings
+from image_classifier.training.choice import data_settings, default_model
 from image_classifier.training.examples import Selection, augmentation, select
 
 logger = logging.getLogger(__name__)
@@ -53,7 +53,9 @@ class Plan:
 
 def plan(layers: Sequence[Layer], experiments_folder: Path, cache_folder: Path, earlier: Run | None) -> Plan:
     """The plan for a new run, or for going on with an earlier one; every refusal comes from here."""
-    composition = _continued(layers, experiments_folder, earlier) if earlier else composed(layers, experiments_folder)
+    if earlier:  # of what is given now, only what changes no number is not what it began with
+        layers = [_begun(earlier), *layers]
+    composition = compose(layers, *default_model(layers, experiments_folder))
     config = composition.config
     if composition.origins["model"].kind is Kind.DATA:
         logger.info("model %s, chosen by %s", config.model, composition.origins["model"])
@@ -107,11 +109,10 @@ def _same_place(one: str, other: str) -> bool:
     return one == other or (not named and os.path.realpath(one) == os.path.realpath(other))
 
 
-def _continued(layers: Sequence[Layer], experiments_folder: Path, earlier: Run) -> Composition:
-    """The settings the run began with; of those given now only what changes no number can be another."""
+def _begun(earlier: Run) -> Layer:
+    """The settings that an unfinished run began with."""
     origin = Origin(Kind.RUN, runs.RECORD)
-    begun = config_layer(earlier.config, origin, dataset_folder=earlier.record["dataset_folder"])
-    return composed([begun, *layers], experiments_folder)
+    return config_layer(earlier.config, origin, dataset_folder=earlier.record["dataset_folder"])
 
 
 def _runtime(config: Config, earlier: Run | None) -> Runtime:

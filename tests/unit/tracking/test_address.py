@@ -51,7 +51,10 @@ def test_host_and_port_are_those_that_the_address_means(uri, address):
     ("uri", "page"),
     [
         ("http://host:5000", "http://host:5000/#/experiments/3/runs/ab"),
-        ("https://me:s3cret@host/mlflow/?s3cret#s3cret", "https://host/mlflow/#/experiments/3/runs/ab"),
+        (
+            "https://me:s3cret@host/mlflow/?s3cret#s3cret",  # pragma: allowlist secret
+            "https://host/mlflow/#/experiments/3/runs/ab",
+        ),
         ("http://12#s3cret@host", None),
         ("postgresql://host/name", None),
         ("sqlite:///a.db", None),
@@ -130,7 +133,10 @@ def test_a_misspelled_scheme_is_met_with_the_nearest():
         ("http://me:s3cret@host:5000", "http://***@host:5000"),  # pragma: allowlist secret
         ("http://s3cret@host:5000", "http://***@host:5000"),
         ("http://me:s3@cret@host:5000", "http://***@host:5000"),  # pragma: allowlist secret
-        ("postgresql+psycopg2://me:s%2F3cret@host/name", "postgresql+psycopg2://***@host/name"),
+        (
+            "postgresql+psycopg2://me:s%2F3cret@host/name",  # pragma: allowlist secret
+            "postgresql+psycopg2://***@host/name",
+        ),
         ("postgresql://host/name?user=me&password=s3cret&x=1", "postgresql://host/name?***"),
         ("http://host:5000/?s3cret", "http://host:5000/?***"),
         ("http://host:5000/#s3cret", "http://host:5000/#***"),
