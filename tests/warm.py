@@ -52,6 +52,7 @@ def run(program, *arguments, folder, environment=None, timeout=300):
 def ask(address, program, words, folder, environment, streams, timeout=None):
     """Have the server run the command with these streams; its exit code, negative when a signal ended it."""
     task = {"program": program, "words": words, "folder": str(folder), "environment": dict(environment)}
+    task["cpus"] = list(os.sched_getaffinity(0))
     with socket.socket(socket.AF_UNIX) as link:
         link.settimeout(timeout)
         link.connect(address)
@@ -142,6 +143,7 @@ def _become(task, streams):
     os.environ.clear()
     os.environ.update(task["environment"])
     os.chdir(task["folder"])
+    os.sched_setaffinity(0, task["cpus"])
     sys.argv = [task["program"], *task["words"]]
     sys.modules["__main__"] = types.ModuleType("__main__")  # or its processes would import this file
     module, name = PROGRAMS[task["program"]]

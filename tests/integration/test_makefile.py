@@ -49,9 +49,10 @@ def clone(repository, repository_files, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def demo(clone):
+def demo(clone, one_cpu):
     """The first `make demo` in the clone."""
-    return make(clone, "demo")
+    with one_cpu():
+        return make(clone, "demo")
 
 
 def test_help_lists_every_target_and_is_what_make_alone_says(clone):

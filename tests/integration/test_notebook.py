@@ -11,7 +11,7 @@ pytestmark = pytest.mark.integration
 
 # A kernel leaves its sockets to the garbage collector, and asyncio its loop; neither is ours to close.
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_the_story_of_a_run_runs_and_shows_pictures(repository, tmp_path, monkeypatch):
+def test_the_story_of_a_run_runs_and_shows_pictures(repository, tmp_path, monkeypatch, one_cpu):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
@@ -19,7 +19,8 @@ def test_the_story_of_a_run_runs_and_shows_pictures(repository, tmp_path, monkey
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs = []
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    with one_cpu():
+        NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
     outputs = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
     pictures = [output.data["image/png"] for output in outputs if "image/png" in output.get("data", {})]
     assert len(pictures) == 5

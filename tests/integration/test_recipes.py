@@ -32,7 +32,7 @@ def processor():
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_cnn_recognises_98_of_100_digits(tmp_path, seed):
-    assert trained(tmp_path, "digits", "--model", "cnn", "--seed", seed)["accuracy"] >= 0.98
+    assert trained(tmp_path, "digits", "--model", "cnn", "--seed", seed, "--num_threads", "1")["accuracy"] >= 0.98
 
 
 @pytest.mark.alone

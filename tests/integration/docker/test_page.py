@@ -1,5 +1,6 @@
 """docs/docker.md: its commands are run as they stand there, in their order, in one shell."""
 
+import os
 import re
 import subprocess
 import uuid
@@ -28,13 +29,17 @@ def work_tree(committed, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def said(*, work_tree, docker, building, image):
+def said(*, work_tree, docker, building, image, one_cpu):
     """What the page's commands printed: (output, errors)."""
     names = {IMAGE: f"{image}-page", re.compile(r"\btraining\b"): f"training-{uuid.uuid4().hex[:12]}"}
     script = "\n".join(BLOCK.findall((work_tree / "docs" / "docker.md").read_text()))
     for word, name in names.items():
         script = word.sub(name, script)
-    script = f'docker() {{ "{docker.argv[0]}" "$@"; }}\n{script}'
+    with one_cpu():
+        (cpu,) = os.sched_getaffinity(0)
+    # Each container has one CPU: the other one is another test's.
+    runs = f'[[ $1 != run ]] || set -- run --cpuset-cpus={cpu} "${{@:2}}"'
+    script = f'docker() {{ {runs}; "{docker.argv[0]}" "$@"; }}\n{script}'
     image_name, container = names.values()
     command = ["bash", "-euo", "pipefail", "-c", script]
     done = subprocess.run(command, cwd=work_tree, env=building(IMAGE_NAME=image_name), capture_output=True, text=True)

@@ -18,8 +18,8 @@ LOCK = "requirements/requirements-prod.txt"
 class Project:
     """A git repository with the examples; its commands see nobody's own settings, caches and servers."""
 
-    def __init__(self, folder, home):
-        self.folder = folder
+    def __init__(self, folder, home, one_cpu):
+        self.folder, self.one_cpu = folder, one_cpu
         own = {
             "PATH": f"{warm.commands()}:{PROGRAMS}:{os.environ['PATH']}",
             "MLFLOW_TRACKING_URI": "off",
@@ -34,9 +34,10 @@ class Project:
         """The finished command, given in a folder of the repository."""
         environment = {name: value for name, value in self.environment.items() if value is not None}
         command = [str(word) for word in command]
-        done = subprocess.run(
-            command, cwd=self.folder / where, env=environment, capture_output=True, text=True, timeout=300
-        )
+        with self.one_cpu():
+            done = subprocess.run(
+                command, cwd=self.folder / where, env=environment, capture_output=True, text=True, timeout=300
+            )
         assert not check or done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         return done
 
@@ -68,13 +69,13 @@ class Project:
     def clone(self, folder):
         """A fresh clone, which shares neither DVC's cache nor the prepared stores."""
         self.run("git", "clone", "-q", self.folder, folder)
-        other = Project(folder, folder.parent / f"{folder.name}-home")
+        other = Project(folder, folder.parent / f"{folder.name}-home", self.one_cpu)
         other.environment |= {name: value for name, value in self.environment.items() if name.startswith("AWS_")}
         return other
 
 
 @pytest.fixture(scope="session")
-def make_project(repository, repository_files, tmp_path_factory):
+def make_project(repository, repository_files, tmp_path_factory, one_cpu):
     """make_project(name) is a repository with what would be committed next of the examples, and all they depend on."""
 
     def make(name):
@@ -84,7 +85,7 @@ def make_project(repository, repository_files, tmp_path_factory):
             if path.parts[0] in NEEDED or str(path) == LOCK:
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(repository / path, folder / path)
-        project = Project(folder, home)
+        project = Project(folder, home, one_cpu)
         project.run("git", "init", "-q", "-b", "main")
         project.commit("examples")
         return project
