@@ -31,7 +31,7 @@ from image_classifier.masking import masked
             "postgresql+psycopg2://me:CANARY@host:1/name?password=CANARY",  # pragma: allowlist secret
             "postgresql+psycopg2://***@host:1/name?***",
         ),
-        ("s3://CANARY:CANARY@bucket/key", "s3://***@bucket/key"),
+        ("s3://CANARY:CANARY@bucket/key", "s3://***@bucket/key"),  # pragma: allowlist secret
         ("sqlite:///a/b@c/d#e.db", "sqlite:///a/b@c/d#e.db"),
         ("sqlite:////a.db?CANARY", "sqlite:////a.db?***"),
         ("sqlite+pysqlite:///a.db", "sqlite+pysqlite:///a.db"),
