@@ -30,7 +30,7 @@ help: ## List the targets
 	@sed -n 's/^\([a-z-]*\): .*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name about; do printf '  make %-9s %s\n' "$$name" "$$about"; done
 
 demo: preflight $(PROD) ## Set up, train on the digits that come with scikit-learn, show the metrics
-	@$(BIN)/image_classifier_trainer --experiment_name demo --run_name digits --dataset_folder digits --model cnn --resume
+	@$(BIN)/image_classifier_trainer --experiment_name demo --run_name digits --dataset_folder digits --resume
 
 ui: preflight $(PROD) ## Look at the runs in MLflow, at http://127.0.0.1:5000; PORT=, EXPERIMENTS= choose another port, another folder
 	@test -f "$(EXPERIMENTS)/mlflow.db" || { \

@@ -10,7 +10,7 @@ from image_classifier.data.store import is_store
 from image_classifier.errors import UserError
 from image_classifier.settings.composition import compose
 from image_classifier.settings.names import BUILT_IN_DATA
-from image_classifier.training.choice import data_settings, default_model
+from image_classifier.training.choice import default_model
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
         _refuse_inside(arguments.output, composition.dataset_folder)
     store = preparing.prepare(
         composition.dataset_folder, cache_folder=cache_folder(arguments), output=arguments.output,
-        **data_settings(composition.config),
+        **composition.config.data_settings(),
     )  # fmt: skip
     counts = ", ".join(f"{len(split.labels)} {name}" for name, split in store.splits.items())
     height, width, channels = store.shape

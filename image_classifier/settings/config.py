@@ -126,6 +126,12 @@ class Config:
         """The settings that can change a number, as they go into the card."""
         return {name: getattr(self, name) for name, field in FIELDS.items() if field.metadata["numeric"]}
 
+    def data_settings(self) -> dict[str, Any]:
+        """What decides how the data is prepared."""
+        dropped = tuple(name.strip() for name in (self.drop_columns or "").split(",") if name.strip())
+        names = ("image_size", "split_seed", "target_column")
+        return {name: getattr(self, name) for name in names} | {"drop_columns": dropped}
+
     def step_settings(self) -> StepSettings:
         """What the steps of a training need; only for a model that is trained in steps."""
         return StepSettings(**{name: getattr(self, name) for name in _STEP_SETTINGS})

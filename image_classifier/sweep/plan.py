@@ -16,7 +16,6 @@ from image_classifier.sweep import record as sweep_record
 from image_classifier.sweep.grid import Axes, Child
 from image_classifier.sweep.record import Sweep
 from image_classifier.tracking import Where
-from image_classifier.training.choice import data_settings
 
 _THREADS = "num_threads"
 _SHARE = Origin(Kind.SWEEP, "the sweep")
@@ -110,11 +109,11 @@ def _refuse_other_settings(child: Child, trained: Run, *, threads_given: bool) -
 
 def _prepare(children: Sequence[Child], cache_folder: Path) -> None:
     """Prepare each data set once and not in every worker; where none can be, there is nothing to train."""
-    wanted = {(child.dataset_folder, *data_settings(child.config).items()): child for child in children}
+    wanted = {(child.dataset_folder, *child.config.data_settings().items()): child for child in children}
     errors = []
     for child in wanted.values():
         try:
-            prepare(child.dataset_folder, cache_folder=cache_folder, **data_settings(child.config))
+            prepare(child.dataset_folder, cache_folder=cache_folder, **child.config.data_settings())
         except UserError as error:  # the runs that need it will say so
             errors.append(error)
     if len(errors) == len(wanted):

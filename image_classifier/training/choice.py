@@ -1,11 +1,9 @@
-"""What follows from the data that the settings name: the default model, and how the data is prepared."""
+"""The model that is trained where none is named."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from image_classifier.data.outline import outline
-from image_classifier.settings.config import Config
 from image_classifier.settings.layers import DEFAULT, Kind, Layer, Origin, latest
 from image_classifier.settings.names import DEFAULT_DATASET, PUBLISHED_WEIGHTS
 
@@ -45,10 +43,3 @@ def _model_of(path: Path) -> str | None:
 
     name = (artifact.load(path).card or {}).get("settings", {}).get("model")
     return None if name is None else str(name)
-
-
-def data_settings(config: Config) -> dict[str, Any]:
-    """What of the settings decides how the data is prepared."""
-    dropped = tuple(name.strip() for name in (config.drop_columns or "").split(",") if name.strip())
-    names = ("image_size", "split_seed", "target_column")
-    return {name: getattr(config, name) for name in names} | {"drop_columns": dropped}

@@ -16,7 +16,6 @@ from image_classifier.model import inference
 from image_classifier.runs import Run
 from image_classifier.runtime import Runtime
 from image_classifier.training import results
-from image_classifier.training.choice import data_settings
 from image_classifier.training.examples import measuring, select
 from image_classifier.training.results import Arrays
 from image_classifier.training.trained import model_of, runtime_of
@@ -26,7 +25,7 @@ def opened(run: Run, dataset_folder: str | None, cache_folder: Path) -> Store:
     """The data to measure on: the run's own as it was prepared for it, or other data as this run reads it."""
     data = dataset_folder or run.record["dataset_folder"]
     own = data == run.record["dataset_folder"]
-    how = data_settings(run.config) | {"columns": None}
+    how = run.config.data_settings() | {"columns": None}
     if not own and outline(data, 0).is_table:
         how |= {"image_size": None, "columns": run.columns}
     elif not own:

@@ -24,7 +24,7 @@ from image_classifier.settings.config import FIELDS, Config, spelled
 from image_classifier.settings.families import TABLE_MODELS, family
 from image_classifier.settings.layers import Kind, Layer, Origin, deciding, latest
 from image_classifier.settings.names import BUILT_IN_DATA, PUBLISHED_WEIGHTS
-from image_classifier.training.choice import data_settings, default_model
+from image_classifier.training.choice import default_model
 from image_classifier.training.examples import Selection, augmentation, select
 
 logger = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def plan(layers: Sequence[Layer], experiments_folder: Path, cache_folder: Path, 
     if composition.origins["model"].kind is Kind.DATA:
         logger.info("model %s, chosen by %s", config.model, composition.origins["model"])
     runtime = _runtime(config, earlier)
-    store = prepare(composition.dataset_folder, cache_folder=cache_folder, **data_settings(config))
+    store = prepare(composition.dataset_folder, cache_folder=cache_folder, **config.data_settings())
     if earlier:
         _refuse_other_data(store, composition.dataset_folder, earlier)
     selection = select(store, config)

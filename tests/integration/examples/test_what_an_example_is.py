@@ -10,7 +10,6 @@ from image_classifier import compose
 from image_classifier.cli import parse
 from image_classifier.settings.config import FIELDS
 from image_classifier.settings.names import BUILT_IN_TABLES
-from image_classifier.training.choice import data_settings
 
 NAMES = ("wine", "breast_cancer", "digits", "wine_quality", "cifar")
 OWN_FILES = {"config.yaml", "dvc.yaml", "README.md", ".gitignore"}
@@ -86,7 +85,7 @@ def test_what_is_prepared_depends_on_every_setting_that_data_of_its_kind_has(exa
     )
     if given in BUILT_IN_TABLES:
         foreign.add("target_column")
-    expected = {"dataset_folder", *data_settings(compose(model="knn"))} - foreign
+    expected = {"dataset_folder", *compose(model="knn").data_settings()} - foreign
     assert set(parameters(prepare)) == expected
     assert expected <= set(read(example, "config.yaml"))
 
