@@ -68,7 +68,9 @@ def test_demo_trains_from_a_fresh_clone_and_shows_its_metrics_and_place(demo, cl
     assert (run_folder / "model.pth").is_file()
     assert (run_folder / "metrics.png").is_file()
     assert "experiments/demo/digits" in demo.stdout
-    assert re.search(r"accuracy", demo.stdout)
+    assert "model cnn, chosen by the data: images of 8 × 8 pixels" in demo.stderr
+    accuracy = re.search(r"^accuracy +(0\.\d+|1\.0+) ", demo.stdout, flags=re.MULTILINE)
+    assert float(accuracy[1]) >= 0.98
 
 
 def test_a_second_demo_installs_nothing_and_shows_the_results_again(demo, clone):
