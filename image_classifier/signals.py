@@ -44,7 +44,7 @@ def _raise(number: int, _frame: FrameType | None) -> None:
     raise Stopped(number)
 
 
-class Request:
+class StopRequest:
     """Whether a stop was asked for, and by which signal."""
 
     def __init__(self) -> None:
@@ -57,9 +57,9 @@ class Request:
 
 
 @contextlib.contextmanager
-def deferred() -> Iterator[Request]:
+def deferred() -> Iterator[StopRequest]:
     """Collect the first stop request instead of raising it; a second one raises at once."""
-    request = Request()
+    request = StopRequest()
 
     def note(number: int, frame: FrameType | None) -> None:
         if request.number is not None:

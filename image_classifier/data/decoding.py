@@ -29,7 +29,7 @@ class Chunk(TypedDict):
     native: bool  # every image must already have this height and width
 
 
-class Reply(TypedDict):
+class Decoded(TypedDict):
     """How many files were read, which failed and why, and the first one of another size, if that matters."""
 
     count: int
@@ -37,11 +37,11 @@ class Reply(TypedDict):
     mismatch: str | None
 
 
-def decode(chunk: Chunk) -> Reply:
+def decode(chunk: Chunk) -> Decoded:
     """Fill the chunk's rows; a file that cannot be used is reported, never raised."""
     height, width = chunk["height"], chunk["width"]
     at_once = min(len(chunk["paths"]), max(1, _SHEET_PIXELS // (height * width)))
-    reply: Reply = {"count": len(chunk["paths"]), "failures": [], "mismatch": None}
+    decoded: Decoded = {"count": len(chunk["paths"]), "failures": [], "mismatch": None}
     with warnings.catch_warnings(), open(chunk["array"], "r+b") as array:  # noqa: PTH123 (a str came)
         # Pillow warns of damaged metadata; whether the pixels are whole is what counts here.
         warnings.simplefilter("ignore")
@@ -53,15 +53,15 @@ def decode(chunk: Chunk) -> Reply:
                 try:
                     image = read_rgb(path)
                 except Exception as error:  # noqa: BLE001 (a decoder fed with arbitrary bytes may raise anything)
-                    reply["failures"].append((path, _reason(error)))
+                    decoded["failures"].append((path, _reason(error)))
                     continue
                 if not chunk["native"]:
                     image = fitted(image, width)
                 elif image.size != (width, height):
-                    return reply | {"mismatch": path}
+                    return decoded | {"mismatch": path}
                 sheet.paste(image, (0, height * position))
             array.write(sheet.tobytes())
-    return reply
+    return decoded
 
 
 def _reason(error: Exception) -> str:

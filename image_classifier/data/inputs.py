@@ -16,7 +16,7 @@ from image_classifier.data.examples import Examples, ImageFile, Pixels, shown
 from image_classifier.data.pixels import fitted, read_rgb
 from image_classifier.data.store import array_name
 from image_classifier.data.tables import Column, Table, encoded
-from image_classifier.data.workers import replies
+from image_classifier.data.workers import decoded
 from image_classifier.errors import UserError
 
 Shape = tuple[int, int, int]
@@ -113,7 +113,7 @@ def write_files(
     total = sum(map(len, images.values()))
     failures: list[tuple[str, str]] = []
     with tqdm(total=total, desc="preparing", unit=" images", disable=True if quiet else None, leave=False) as bar:
-        for reply in replies(chunks, total_bytes):
+        for reply in decoded(chunks, total_bytes):
             if reply["mismatch"] is not None:
                 return False
             failures += reply["failures"]

@@ -73,7 +73,7 @@ def mlflow_run(where: Where | None, folder: Path) -> Iterator[Mirror]:
         raise
 
 
-class Asked(Protocol):
+class Sendable(Protocol):
     """What a request to train says of tracking."""
 
     @property
@@ -87,15 +87,15 @@ class Asked(Protocol):
         ...
 
 
-Request = TypeVar("Request", bound=Asked)
+Asked = TypeVar("Asked", bound=Sendable)
 Given = TypeVar("Given")
 
 
-def training_run(train: Callable[[Request, Mirror], Any]) -> Callable[[Request], tuple[Run, bool]]:
+def training_run(train: Callable[[Asked, Mirror], Any]) -> Callable[[Asked], tuple[Run, bool]]:
     """`train(request, mirror)` as `train(request)`: the finished run, and whether the server has it."""
 
     @functools.wraps(train)
-    def mirrored(request: Request) -> tuple[Run, bool]:
+    def mirrored(request: Asked) -> tuple[Run, bool]:
         with mlflow_run(request.tracking, request.folder) as mirror:
             train(request, mirror)
             sent = mirror.send()
