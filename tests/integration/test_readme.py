@@ -11,9 +11,9 @@ pytestmark = pytest.mark.integration
 
 
 def commands(text):
-    """The commands in indented blocks, continued lines joined, comments and the reader's own words left out."""
+    """The commands in indented blocks, continued lines joined, prompts, comments, the reader's own words left out."""
     joined = re.sub(r"\\\n\s+", "", text)
-    for line in re.findall(r"^    (image_classifier\S* .*)$", joined, flags=re.MULTILINE):
+    for line in re.findall(r"^    (?:\$ )?(image_classifier\S* .*)$", joined, flags=re.MULTILINE):
         yield shlex.split(line.replace("…", "--experiment_name e --run_name r"), comments=True)
 
 

@@ -16,6 +16,8 @@ PRIVATE = re.compile(
 )  # fmt: skip
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)(?:\s+\"[^\"]*\")?\)|<(?:img|a)\b[^>]*?(?:src|href)=\"([^\"]+)\"")
 TREE_DRAWING = "│├└─┌ \t|`-+"
+MOST_COLUMNS = 120
+GENERATED = {"docs/settings.md"}  # the program writes it, and a test compares it
 
 
 def text_of(path):
@@ -61,6 +63,26 @@ def tree_names(readme):
     return set()
 
 
+def prose(text):
+    """The numbered lines of a document that are no fenced or indented code and no row of a table."""
+    fenced = code = False
+    before = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        fence = line.lstrip().startswith("```")
+        fenced ^= fence
+        code = line.startswith("    ") and (code or not before)  # directly under a text it belongs to a list's item
+        before = line.strip()
+        if not (fence or fenced or code or before.startswith("|")):
+            yield number, line
+
+
+def long_lines(text):
+    """The lines of prose that are too long and could be broken: at a blank that is in no link."""
+    for number, line in prose(text):
+        if len(line) > MOST_COLUMNS and " " in LINK.sub("link", re.sub(r"^\s*([-*+]|\d+\.) ", "", line)).strip():
+            yield number
+
+
 def test_the_repository_names_no_package_index_and_no_folder_of_one_workplace(repository, repository_files):
     found = {str(path): private_places(text_of(repository / path)) for path in repository_files}
     assert {path: places for path, places in found.items() if places} == {}
@@ -94,6 +116,22 @@ def test_a_broken_link_is_found(tmp_path):
         '[e](missing.md) ![f](missing.png "title") [g](there.md#another) <img src="gone.png">\n'
     )
     assert list(broken_links(document)) == ["missing.md", "missing.png", "there.md#another", "gone.png"]
+
+
+def test_lines_of_prose_have_at_most_120_columns(repository, repository_files):
+    documents = [path for path in repository_files if path.suffix == ".md" and str(path) not in GENERATED]
+    found = {str(path): list(long_lines((repository / path).read_text(encoding="utf-8"))) for path in documents}
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+def test_a_long_line_of_prose_is_found():
+    words = "word " * 30
+    link = f"[{words}](there.md)"
+    code = f"```\n{words}\n```\n\n    {words}\n    {words}\n\n| {words} |\n"
+    assert list(long_lines(f"{code}{link}\n- {link}\nhttps://example.org/{'x' * 120}\n")) == []
+    assert list(long_lines(f"short\n{words}\n")) == [2]
+    assert list(long_lines(f"- item\n    {words}\n- {words}\n# {words}\n")) == [2, 3, 4]
+    assert list(long_lines(f"{code}{link} and {words}")) == [9]
 
 
 def test_the_readme_shows_every_entry_of_the_repository_and_no_other(repository, repository_files):
