@@ -1,6 +1,7 @@
 """The settings as others want them: files of settings, a page of reference, GitHub's form. All is read off `Config`."""
 
 import dataclasses
+import textwrap
 from typing import Any
 
 import yaml
@@ -10,6 +11,7 @@ from image_classifier.settings.config import FIELDS, expected, spelled
 from image_classifier.settings.families import FAMILIES, Family, read_recipe
 from image_classifier.settings.names import BUILT_IN_DATA, IN_THE_FORM, RUNNERS
 
+_PROSE = 120  # columns of a page's text
 _WIDE = 4096  # characters: no line of YAML is folded
 
 _HEAD = """# Settings
@@ -63,12 +65,13 @@ def _recipes() -> str:
     for name in names:
         cells = [f"`{spelled(recipe[name])}`" if name in recipe else "–" for recipe in recipes.values()]
         lines.append(f"| `{name}` | {' | '.join(cells)} |")
-    sharing = "".join(_sharing(each) for each in FAMILIES if each.recipe not in each.names)
-    return "\n".join([*lines, sharing, ""])
+    sharing = [_sharing(each) for each in FAMILIES if each.recipe not in each.names]
+    return "\n".join([*lines, *sharing, ""])
 
 
 def _sharing(family: Family) -> str:
-    return f"\nThe recipe `{family.recipe}` serves {', '.join(f'`{name}`' for name in family.names)}."
+    text = f"The recipe `{family.recipe}` serves {', '.join(f'`{name}`' for name in family.names)}."
+    return "\n" + textwrap.fill(text, _PROSE, break_long_words=False, break_on_hyphens=False)
 
 
 def dispatch_form() -> str:
