@@ -5,8 +5,8 @@ import re
 import pytest
 
 from image_classifier.errors import UserError
-from image_classifier.runs import check_name
 from image_classifier.settings.layers import compose, file_layer, flag_layer
+from image_classifier.settings.names import check_name
 from image_classifier.sweep import grid
 
 pytestmark = pytest.mark.unit
