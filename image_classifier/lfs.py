@@ -6,7 +6,7 @@ from pathlib import Path
 
 from image_classifier.errors import UserError
 
-_POINTER = b"version https://git-lfs.github.com/spec/"
+POINTER = b"version https://git-lfs.github.com/spec/"
 _MAX_BYTES = 16 << 30  # the largest published classifier has 2.6 GB, its checkpoint four times that
 
 
@@ -24,7 +24,7 @@ def read(path: Path, hint: str = "check the path") -> bytes:
         if about.st_size > _MAX_BYTES:
             raise UserError(f"{path} is larger than {_MAX_BYTES >> 30} GiB", hint)
         data = stream.read()
-    if data.startswith(_POINTER):
+    if data.startswith(POINTER):
         pattern = "/".join(path.resolve().parts[-3:])
         raise UserError(
             f"{path} is a Git LFS pointer, not the file itself", f"fetch it: git lfs pull --include '**/{pattern}'"

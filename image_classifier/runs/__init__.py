@@ -1,9 +1,8 @@
 """The run folder: what it holds, where it is found, how it is written. Imports no torch."""
 
-from image_classifier.runs.finding import check_name, exists, find, listing, locate, members
+from image_classifier.runs.finding import exists, find, listing, locate, members
 from image_classifier.runs.record import (
     FINISHED,
-    RECORD,
     RESULTS,
     UNFINISHED,
     Run,
@@ -12,8 +11,9 @@ from image_classifier.runs.record import (
     refresh,
     write_record,
 )
+from image_classifier.settings.names import RECORD
 
 __all__ = [
-    "FINISHED", "RECORD", "RESULTS", "UNFINISHED", "Run", "check_name", "exists", "find", "finish", "listing", "locate",
+    "FINISHED", "RECORD", "RESULTS", "UNFINISHED", "Run", "exists", "find", "finish", "listing", "locate",
     "members", "read", "refresh", "write_record",
 ]  # fmt: skip

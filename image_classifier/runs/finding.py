@@ -7,23 +7,10 @@ from pathlib import Path
 
 from image_classifier import files
 from image_classifier.errors import UserError, suggestion
-from image_classifier.runs.record import RECORD, Run, read
-from image_classifier.settings.names import RUN_NAME
+from image_classifier.runs.record import Run, read
+from image_classifier.settings.names import RECORD, check_name
 
 logger = logging.getLogger(__name__)
-
-_RESERVED = ("mlflow.db", "mlartifacts")  # what tracking keeps beside the experiments
-
-
-def check_name(name: str, flag: str) -> None:
-    """Refuse a name that is no plain folder name everywhere."""
-    if not RUN_NAME.fullmatch(name):
-        raise UserError(
-            f"{flag} {name!r} is not a valid name",
-            "use 1 to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit",
-        )
-    if name in _RESERVED:
-        raise UserError(f"{flag} {name} is what tracking keeps its files under", "choose another name")
 
 
 def locate(experiments_folder: Path, experiment_name: str, run_name: str) -> Path:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from image_classifier import files, masking
+from image_classifier.settings.names import GIT_COMMIT, IMAGE_DIGEST, LOCK_DIGEST
 
 _GIT_SECONDS = 10
 
@@ -21,8 +22,8 @@ def collect() -> dict[str, Any]:
     return {
         **_commit(),
         "package": _package(),
-        "lock_sha256": os.environ.get("IMAGE_CLASSIFIER_LOCK_DIGEST") or _lock(),
-        "image_digest": os.environ.get("IMAGE_CLASSIFIER_IMAGE_DIGEST"),
+        "lock_sha256": os.environ.get(LOCK_DIGEST) or _lock(),
+        "image_digest": os.environ.get(IMAGE_DIGEST),
         "host": socket.gethostname(),
         "platform": platform.platform(),
         "python": platform.python_version(),
@@ -47,7 +48,7 @@ def command(arguments: list[str]) -> str:
 
 
 def _commit() -> dict[str, Any]:
-    given = os.environ.get("IMAGE_CLASSIFIER_GIT_COMMIT")
+    given = os.environ.get(GIT_COMMIT)
     if given:  # an image carries no repository, but knows which commit it was built from
         return {"commit": given.removesuffix("-dirty"), "dirty": given.endswith("-dirty")}
     # The team's repository, in which the command was given; else the checkout that this package runs from, if it does.

@@ -15,13 +15,13 @@ from image_classifier.runs.content import Begun, Computed, Finished
 from image_classifier.settings.config import FIELDS, Config
 from image_classifier.settings.families import MODELS, family
 from image_classifier.settings.layers import Kind, Origin
+from image_classifier.settings.names import METRICS, RECORD
 
-RECORD = "run.json"
 FINISHED = "finished"
 UNFINISHED = "unfinished"
 # What a finished run consists of, its model and run.json aside.
 RESULTS = (
-    "metrics.png", "metrics.json", "training_history.csv", "training_history.png",
+    "metrics.png", METRICS, "training_history.csv", "training_history.png",
     "confusion_matrix.png", "predictions.npz",
 )  # fmt: skip
 
@@ -96,7 +96,7 @@ class Run:
 
     def metrics(self) -> dict[str, Any]:
         """The content of `metrics.json` (`formats.Metrics`)."""
-        return formats.read_metrics(self.path("metrics.json"), self.classes, self._again)
+        return formats.read_metrics(self.path(METRICS), self.classes, self._again)
 
     def history(self) -> list[dict[str, float | None]]:
         """The rows of `training_history.csv` (`formats.Epoch`); what a run does not have is `None`."""

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from image_classifier.settings.names import MODEL
+
 # torchvision's classifiers with one output; googlenet and inception_v3 have auxiliary heads and are left out.
 # fmt: off
 _TORCHVISION = (
@@ -50,7 +52,7 @@ class Family:
     @property
     def model_file(self) -> str:
         """The name of the file in which a run keeps its model."""
-        return "model.pth" if self.stepwise else "model.skops"
+        return MODEL if self.stepwise else "model.skops"
 
 
 FAMILIES = (

@@ -11,6 +11,7 @@ from image_classifier.data.preparing import prepare
 from image_classifier.errors import UserError
 from image_classifier.runs import Run
 from image_classifier.settings.layers import Kind, Layer, Origin
+from image_classifier.settings.names import check_name
 from image_classifier.sweep import grid
 from image_classifier.sweep import record as sweep_record
 from image_classifier.sweep.grid import Axes, Child
@@ -61,7 +62,7 @@ class Plan:
 
 def plan(request: Request) -> Plan:
     """The plan of a new sweep, or of one that goes on; every refusal comes from here."""
-    runs.check_name(request.experiment_name, "--experiment_name")
+    check_name(request.experiment_name, "--experiment_name")
     children = grid.children(request.layers, grid.axes(request.layers), request.experiments_folder)
     folders = {
         child.name: runs.locate(request.experiments_folder, request.experiment_name, child.name) for child in children

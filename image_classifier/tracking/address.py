@@ -8,10 +8,7 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus, urlsplit
 
 from image_classifier import masking
 from image_classifier.errors import UserError, suggestion
-
-OFF = "off"
-STORE = "mlflow.db"
-ARTIFACTS = "mlartifacts"  # beside the store; `make ui` names it to MLflow's server
+from image_classifier.settings.names import ARTIFACTS, OFF, STORE, TRACKING_URI
 
 _PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
 _SQLITE = re.compile(r"sqlite(\+\w+)?:///(?P<path>[^?]+)(\?.*)?")
@@ -82,7 +79,7 @@ def store(uri: str) -> Path | None:
 
 def settle(uri: str | None, experiments_folder: Path) -> Where | None:
     """Where runs are sent: the flag, else the environment, else a store beside the runs; None when it is off."""
-    given = (uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{experiments_folder / STORE}").strip()
+    given = (uri or os.environ.get(TRACKING_URI) or f"sqlite:///{experiments_folder / STORE}").strip()
     if given.lower() == OFF:
         return None
     scheme = _scheme(given)

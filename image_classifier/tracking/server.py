@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from image_classifier import files, signals
 from image_classifier.errors import UserError
 from image_classifier.settings.config import spelled
+from image_classifier.settings.names import ARTIFACTS
 from image_classifier.tracking import address, sqlite
 from image_classifier.tracking.address import Where
 
@@ -192,4 +193,4 @@ def artifact_repository(uri: str, tracking_uri: str | None = None, registry_uri:
     store = address.store(tracking_uri or mlflow.get_tracking_uri())
     if store is None:
         return MlflowArtifactsRepository(uri, tracking_uri, registry_uri)
-    return _local(uri, store.parent / address.ARTIFACTS)
+    return _local(uri, store.parent / ARTIFACTS)

@@ -15,10 +15,11 @@ from image_classifier.evaluation.metrics import Predictions
 from image_classifier.model import inference
 from image_classifier.runs import Run, formats
 from image_classifier.runtime import Runtime
+from image_classifier.settings.names import METRICS
 from image_classifier.training.examples import Selection, measuring
 from image_classifier.visualization import plot
 
-WRITTEN = ("predictions.npz", "metrics.json", "metrics.png", "training_history.png", "confusion_matrix.png")
+WRITTEN = ("predictions.npz", METRICS, "metrics.png", "training_history.png", "confusion_matrix.png")
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -49,7 +50,7 @@ def write_figures(measured: Run, best_epoch: int) -> None:
     if test is None:
         raise UserError(f"{measured.path('predictions.npz')} has no test examples", "train again")
     report = metrics.run_report(test, val, best_epoch, classes)
-    files.write_json(measured.path("metrics.json"), report)
+    files.write_json(measured.path(METRICS), report)
     counts = metrics.confusion(test.labels, test.predicted, len(classes))
     val_counts = metrics.confusion(val.labels, val.predicted, len(classes)) if val else None
     pictures = {

@@ -87,6 +87,12 @@ def kept_credentials(name, text, workflow):
     return [step for step in checkouts if step.get("with", {}).get("persist-credentials") != "false"]
 
 
+def foreign_checkouts(name, text, workflow):
+    """A checkout of another commit than the workflow's: scripts, and the package they import, would be of that one."""
+    checkouts = [step for _, step in steps(workflow) if step.get("uses", "").startswith("actions/checkout@")]
+    return [step for step in checkouts if set(step.get("with", {})) - {"persist-credentials", "lfs", "fetch-depth"}]
+
+
 def foreign_machines(name, text, workflow):
     """Machines of our own outside the one guarded expression."""
     chosen = [(name, job, " ".join(about["runs-on"].split())) for job, about in workflow["jobs"].items()]
@@ -99,9 +105,7 @@ def dangerous_triggers(name, text, workflow):
 
 
 def missing_scripts(name, text, workflow):
-    named = {
-        match for _, step in steps(workflow) for match in re.findall(r"\.github/scripts/[\w.]+", step.get("run", ""))
-    }
+    named = {match for _, step in steps(workflow) for match in re.findall(r"\.ci/scripts/[\w.]+", step.get("run", ""))}
     return sorted(script for script in named if not (ROOT / script).is_file())
 
 
@@ -112,5 +116,5 @@ def long_scripts(name, text, workflow):
 
 RULES = [
     unpinned_actions, expressions_in_scripts, misplaced_secrets, wide_permissions, endless_jobs, unbounded_workflows,
-    kept_credentials, foreign_machines, dangerous_triggers, missing_scripts, long_scripts,
+    kept_credentials, foreign_checkouts, foreign_machines, dangerous_triggers, missing_scripts, long_scripts,
 ]  # fmt: skip

@@ -6,7 +6,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-SCRIPTS = Path(__file__).resolve().parents[3] / ".github" / "scripts"
+SCRIPTS = Path(__file__).resolve().parents[3] / ".ci" / "scripts"
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Job:
         output.write_text("")
         summary.write_text("")
         given = {"RUNNER_TEMP": self.temporary, "GITHUB_OUTPUT": output, "GITHUB_STEP_SUMMARY": summary}
-        kept = {"PATH": os.environ["PATH"], "HOME": str(self.temporary), "LC_ALL": "C.UTF-8"}
+        kept = {"PATH": os.environ["PATH"], "HOME": str(self.temporary), "LC_ALL": "C.UTF-8", "GITHUB_ACTIONS": "true"}
         done = subprocess.run(
             [sys.executable, SCRIPTS / script, *arguments],
             cwd=self.workspace,

@@ -33,7 +33,7 @@ def everything(run):
 
 
 def content_hash(clone, base_image):
-    program = "import sys; sys.path.insert(0, '.github/scripts'); import content; print(content.content_hash())"
+    program = "import sys; sys.path.insert(0, '.ci/scripts'); import content; print(content.content_hash())"
     command = [sys.executable, "-B", "-c", program]
     environment = os.environ | {"BASE_IMAGE": base_image}
     return subprocess.run(

@@ -4,6 +4,8 @@ import pytest
 from github_api import serving, zipped
 from steps import SCRIPTS, job, refused
 
+from image_classifier.errors import UserError
+
 RUN = {"pets/first/model.pth": b"tensors", "pets/first/metrics.json": b"{}", "pets/first/run.json": b"{}"}
 NUMBER = 4711
 
@@ -152,14 +154,13 @@ def test_a_download_is_not_followed_to_any_kind_of_address(place, github, fetchi
 def test_a_download_ends_where_it_becomes_too_large(github, fetching, tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(SCRIPTS))
     import github as client
-    import step
 
     number = github.add_artifact(github.add_run(NUMBER), zipped(RUN))
     for name, value in github.environment().items():
         monkeypatch.setenv(name, value)
     size = len(github.archives[number])
     assert client.download(f"actions/artifacts/{number}/zip", tmp_path / "fits", size)
-    with pytest.raises(step.RefusedError, match="larger than"):
+    with pytest.raises(UserError, match="larger than"):
         client.download(f"actions/artifacts/{number}/zip", tmp_path / "too large", size - 1)
 
 

@@ -11,7 +11,8 @@ from steps import SCRIPTS, git, job, refused
 
 sys.path.insert(0, str(SCRIPTS))
 import pipelines
-from step import RefusedError
+
+from image_classifier.errors import UserError
 
 KEPT = ".dvc/tmp/results.json"
 PREPARE = "stages:\n  prepare:\n    cmd: echo $EXTRA > data\n    outs: [data]\n"
@@ -59,7 +60,7 @@ def test_the_name_says_which_examples_are_run(asked, expected):
 
 
 def test_without_any_example_it_says_where_they_should_be():
-    with pytest.raises(RefusedError, match="there is no examples/NAME"):
+    with pytest.raises(UserError, match="there is no examples/NAME"):
         pipelines.wanted("all", [])
 
 

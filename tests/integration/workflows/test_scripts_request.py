@@ -5,6 +5,7 @@ import json
 import pytest
 from steps import SCRIPTS, job, refused
 
+from image_classifier.errors import UserError
 from image_classifier.settings import names
 
 FORM = {
@@ -97,7 +98,6 @@ def test_every_hostile_text_is_refused(field, asked, tmp_path, monkeypatch):
     """In this process, because a process for each of some hundred would take a minute."""
     monkeypatch.syspath_prepend(str(SCRIPTS))
     import request
-    import step
 
     monkeypatch.chdir(asked.job.workspace)
     for name in ("RUNNER_TEMP", "GITHUB_OUTPUT"):
@@ -105,7 +105,7 @@ def test_every_hostile_text_is_refused(field, asked, tmp_path, monkeypatch):
     monkeypatch.setenv("GITHUB_EVENT_NAME", "workflow_dispatch")
     for text in HOSTILE:
         monkeypatch.setenv("INPUTS", json.dumps(FORM | {field: text.format(trace=tmp_path / "trace")}))
-        with pytest.raises(step.RefusedError):
+        with pytest.raises(UserError):
             request.main()
     assert not (tmp_path / "trace").exists()
 
@@ -117,6 +117,7 @@ def test_every_hostile_text_is_refused(field, asked, tmp_path, monkeypatch):
         ({"run_name": ".hidden"}, "run_name '.hidden'", "beginning with a letter"),
         ({"run_name": "old"}, "pets/old is in this branch already", "another run_name"),
         ({"run_name": "a" * 65}, "not a valid name", "1 to 64"),
+        ({"experiment_name": "mlflow.db"}, "experiment_name mlflow.db is what tracking keeps", "another name"),
         ({"model": "resnet19"}, "model", "did you mean resnet18?"),
         ({"learning_rate": "0"}, "learning_rate must be a number from 1e-09 to 100", "peak"),
         ({"learning_rate": "0,1"}, "learning_rate must be a number", ""),

@@ -8,6 +8,8 @@ import zipfile
 import pytest
 from steps import SCRIPTS
 
+from image_classifier.errors import UserError
+
 
 def member(name, *, mode=stat.S_IFREG | 0o644, data=b"x", method=zipfile.ZIP_STORED):
     entry = zipfile.ZipInfo(name)
@@ -41,7 +43,6 @@ def flagged(archive):
 def unpack(tmp_path, monkeypatch):
     """unpack(bytes) is the run's name, or the refusal; below unpack.target lies the run."""
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    import step
     import unpacking
 
     archive, target = tmp_path / "x.zip", tmp_path / "place" / "target"
@@ -50,7 +51,7 @@ def unpack(tmp_path, monkeypatch):
         archive.write_bytes(data)
         try:
             return unpacking.unpack(archive, target)
-        except step.RefusedError as refused:
+        except UserError as refused:
             return refused
 
     run.folder, run.target = tmp_path, target

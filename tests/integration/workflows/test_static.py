@@ -1,6 +1,7 @@
 """The workflow files read without running them: by the tools of the code quality lock, and by rules of our own."""
 
 import copy
+import json
 import os
 import re
 import subprocess
@@ -17,6 +18,7 @@ from rules import (
     dangerous_triggers,
     endless_jobs,
     expressions_in_scripts,
+    foreign_checkouts,
     foreign_machines,
     kept_credentials,
     long_scripts,
@@ -27,6 +29,7 @@ from rules import (
     unpinned_actions,
     wide_permissions,
 )  # fmt: skip
+from steps import SCRIPTS
 
 from image_classifier.settings import views
 
@@ -60,12 +63,15 @@ PLANTED = [
     (unbounded_workflows, "concurrency:", "x-concurrency:"),
     (kept_credentials, "persist-credentials: false", "fetch-depth: 0"),
     (kept_credentials, "persist-credentials: false", "persist-credentials: true"),
+    (foreign_checkouts, "lfs: false", "ref: ${{ github.head_ref }}"),
+    (foreign_checkouts, "lfs: false", "repository: somebody/else"),
+    (foreign_checkouts, "lfs: false", "path: elsewhere"),
     (foreign_machines, "runs-on: ubuntu-24.04", "runs-on: self-hosted"),
     (foreign_machines, "runs-on: ubuntu-24.04", "runs-on: ubuntu-latest"),
     (foreign_machines, '"workflow_dispatch", "push"', '"workflow_dispatch", "pull_request"'),
     (dangerous_triggers, "workflow_dispatch:", "pull_request_target:"),
     (missing_scripts, "scripts/request.py", "scripts/requests.py"),
-    (long_scripts, "run: python3 .github/scripts/request.py", "run: |\n" + "          a\n" * 4),
+    (long_scripts, "run: python3 .ci/scripts/request.py", "run: |\n" + "          a\n" * 4),
 ]  # fmt: skip
 
 
@@ -114,7 +120,7 @@ def test_zizmor_finds_a_planted_violation(tmp_path):
     folder = tmp_path / ".github" / "workflows"
     folder.mkdir(parents=True)
     (folder / "training.yaml").write_text(
-        text.replace("run: python3 .github/scripts/request.py", 'run: echo "${{ inputs.run_name }}"')
+        text.replace("run: python3 .ci/scripts/request.py", 'run: echo "${{ inputs.run_name }}"')
     )
     done = tool(*ZIZMOR, "--persona=auditor", str(tmp_path))
     assert done.returncode != 0
@@ -153,43 +159,74 @@ def test_names_are_those_that_people_and_branch_rules_know():
 
 
 SAVING = {
-    ("training.yaml", "save_results"): ("artifacts", "description", "github", "git_client", "step", "unpacking"),
+    ("training.yaml", "save_results"): (
+        "artifacts",
+        "description",
+        "github",
+        "git_client",
+        "package",
+        "step",
+        "unpacking",
+    ),
     ("experiments.yaml", "save_pipelines"): (
         "artifacts",
         "github",
         "git_client",
         "git_repository",
         "landing",
+        "package",
         "step",
+        "unpacking",
     ),
 }
 
 
+@pytest.fixture(scope="module")
+def package():
+    """{module: file} of all that a script loads with package.py, on a machine where nothing is installed."""
+    program = "import json, sys; sys.path.insert(0, sys.argv[1]); import package; "
+    program += "print(json.dumps({name: getattr(each, '__file__', None) for name, each in sys.modules.items()}))"
+    command = [sys.executable, "-S", "-I", "-B", "-c", program, SCRIPTS]
+    done = subprocess.run(command, cwd=SCRIPTS.anchor, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_what_scripts_take_from_the_package_needs_the_standard_library_alone(package):
+    ours = {name: file for name, file in package.items() if name.partition(".")[0] == "image_classifier"}
+    assert set(package) - set(ours) - {"package", "__main__"} <= {
+        name for name in package if name.partition(".")[0] in sys.stdlib_module_names
+    }
+    assert {"image_classifier.errors", "image_classifier.settings.config"} <= set(ours)
+    assert all(Path(file).is_relative_to(ROOT / "image_classifier") for file in ours.values())
+
+
 @pytest.mark.parametrize(("workflow", "script"), SAVING)
-def test_the_job_that_may_write_runs_no_container(workflow, script):
+def test_the_job_that_may_write_runs_no_container(workflow, script, package):
     """Not the image, and nothing that the artifact brought."""
     job = parsed((ROOT / ".github/workflows" / workflow).read_text())["jobs"]["save"]
-    assert [step["run"] for step in job["steps"] if "run" in step] == [f"python3 .github/scripts/{script}.py"]
+    assert [step["run"] for step in job["steps"] if "run" in step] == [f"python3 .ci/scripts/{script}.py"]
     known, texts = {script, *SAVING[workflow, script]}, {}
     for name in known:
-        texts[name] = (ROOT / f".github/scripts/{name}.py").read_text()
+        texts[name] = (SCRIPTS / f"{name}.py").read_text()
         assert "docker" not in texts[name]
         assert "eval(" not in texts[name]
         assert "shell=True" not in texts[name]
+    for name in [name for name in package if name.startswith("image_classifier")]:
+        assert not re.search(r"subprocess|docker (run|build)|eval\(|exec\(|os\.system", Path(package[name]).read_text())
     imported = {name for text in texts.values() for name in re.findall(r"^(?:import|from) (\w+)", text, re.MULTILINE)}
-    assert imported & {path.stem for path in (ROOT / ".github/scripts").glob("*.py")} == known - {script}
+    assert imported & {path.stem for path in SCRIPTS.glob("*.py")} == known - {script}
 
 
 IN_THE_IMAGE = {"pipelines.py": {"dvc"}, "dulwich_repository.py": {"dulwich", "urllib3"}}
 
 
-def test_scripts_import_the_standard_library_each_other_and_the_settings_only():
-    folder = ROOT / ".github" / "scripts"
-    allowed = set(sys.stdlib_module_names) | {path.stem for path in folder.glob("*.py")} | {"image_classifier"}
-    for path in folder.glob("*.py"):
+def test_scripts_import_the_standard_library_and_each_other_and_one_of_them_the_package():
+    allowed = set(sys.stdlib_module_names) | {path.stem for path in SCRIPTS.glob("*.py")} | {"image_classifier"}
+    for path in SCRIPTS.glob("*.py"):
         found = re.findall(r"^\s*(?:import|from) (\w+)", path.read_text(), flags=re.MULTILINE)
         assert set(found) <= allowed | IN_THE_IMAGE.get(path.name, set()), path
-        assert ("image_classifier" in found) == (path.name == "settings.py"), path
+        assert ("image_classifier" in found) == (path.name == "package.py"), path
 
 
 def test_the_documented_caller_gives_what_the_workflow_wants():

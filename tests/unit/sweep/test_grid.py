@@ -5,9 +5,9 @@ import re
 import pytest
 
 from image_classifier.errors import UserError
-from image_classifier.runs import check_name
 from image_classifier.settings.composition import compose, file_layer
 from image_classifier.settings.layers import flag_layer
+from image_classifier.settings.names import check_name
 from image_classifier.sweep import grid
 
 pytestmark = pytest.mark.unit

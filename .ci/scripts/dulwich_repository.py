@@ -15,7 +15,7 @@ from dulwich.object_store import commit_tree_changes, tree_lookup_path
 from dulwich.objects import Blob, Commit, ObjectID
 from dulwich.refs import Ref
 from dulwich.repo import Repo
-from step import RefusedError
+from package import UserError
 from urllib3.exceptions import HTTPError
 
 _HEADS = b"refs/heads/"
@@ -88,7 +88,7 @@ class DulwichRepository:
     def _commit(self, commit: str) -> Commit:
         found = self._repo[_id(commit)]
         if not isinstance(found, Commit):
-            raise RefusedError(f"{commit} is no commit", "is the clone complete?")
+            raise UserError(f"{commit} is no commit", "is the clone complete?")
         return found
 
     def _missing_heads(self, refs: Mapping[Ref, ObjectID], *_: object, **__: object) -> list[ObjectID]:
@@ -102,7 +102,7 @@ class DulwichRepository:
             yield get_transport_and_path(self._url, config=config, username=name, password=password)
         except _TROUBLE as error:
             said = f"this step could not {what} the remote: {type(error).__name__} {error}"
-            raise RefusedError(said, "Drone leaves a login in ~/.netrc for private repositories only") from error
+            raise UserError(said, "Drone leaves a login in ~/.netrc for private repositories only") from error
 
 
 def _id(commit: str) -> ObjectID:

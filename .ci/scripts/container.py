@@ -11,21 +11,19 @@ import subprocess
 import sys
 from pathlib import Path
 
-from step import RefusedError, run, set_outputs, temporary, variable
+from package import NotSentError, UserError, names
+from step import annotate, run, set_outputs, temporary, variable
+from variables import FOR_TRACKING
 
 WORKSPACE = Path("/workspace")
-CIFAR = "data/cifar_dataset"
-PUBLISHED = "torchvision"
-TRACKING = "MLFLOW_TRACKING_URI"
-FOR_TRACKING = (TRACKING, "MLFLOW_S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-NOT_SENT = 4  # the trainer's exit code for a run that is complete, but not on its tracking server
+NOT_SENT = NotSentError.exit_code
 
 
 def main() -> None:
     """Become the container of the named stage."""
     stages = {"prepare": prepare, "train": train, "notify": notify}
     if len(sys.argv) != 2 or sys.argv[1] not in stages:
-        raise RefusedError(f"{sys.argv[1:]} is no stage", f"give one of {', '.join(stages)}")
+        raise UserError(f"{sys.argv[1:]} is no stage", f"give one of {', '.join(stages)}")
     # Written by this user here: docker would make what is missing as root.
     for folder in (Path("experiments"), temporary("cache"), temporary("summary")):
         folder.mkdir(parents=True, exist_ok=True)
@@ -39,25 +37,25 @@ def main() -> None:
 def prepare() -> list[str]:
     """Make the prepared store; the network is there for CIFAR-10, which is downloaded where it is missing."""
     dataset = os.environ.get("DATASET", "")
-    if dataset == CIFAR:
-        Path(CIFAR).mkdir(parents=True, exist_ok=True)
-    options = [*network(wanted=dataset == CIFAR), *data(writable=dataset == CIFAR)]
+    if dataset == names.DEFAULT_DATASET:
+        Path(dataset).mkdir(parents=True, exist_ok=True)
+    options = [*network(wanted=dataset == names.DEFAULT_DATASET), *data(writable=dataset == names.DEFAULT_DATASET)]
     return docker(options, ["image_classifier", "prepare", *arguments("arguments.prepare")])
 
 
 def train() -> list[str]:
     """Train; the network is there for published weights and a tracking server, the GPU where there is one."""
     given = arguments("arguments.train")
-    fetches = tracked() or f"--pretrained_model={PUBLISHED}" in given
+    fetches = tracked() or f"--pretrained_model={names.PUBLISHED_WEIGHTS}" in given
     options = [*network(wanted=fetches), *data(writable=False), *gpu()]
-    names = ("DB_PASS", *(FOR_TRACKING if tracked() else ()))
-    options += [f"--env={name}" for name in names if os.environ.get(name)]
+    known = ("DB_PASS", *(FOR_TRACKING if tracked() else ()))
+    options += [f"--env={name}" for name in known if os.environ.get(name)]
     return docker(["--name", variable("CONTAINER"), *options], ["image_classifier_trainer", *given])
 
 
 def tracked() -> bool:
     """Whether the repository names a tracking server."""
-    return os.environ.get(TRACKING, "").strip().lower() not in ("", "off")
+    return os.environ.get(names.TRACKING_URI, "").strip().lower() not in ("", names.OFF)
 
 
 def attend(command: list[str]) -> int:
@@ -75,7 +73,7 @@ def attend(command: list[str]) -> int:
     if code in (0, NOT_SENT):
         set_outputs({"sent": "false" if code else "true"})
     if code == NOT_SENT:
-        sys.stdout.write("::warning::the run is complete, but was not sent to the tracking server (the log says why)\n")
+        annotate("warning", "the run is complete, but was not sent to the tracking server (the log says why)")
         return 0
     return code if code >= 0 else 128 - code
 
@@ -87,16 +85,22 @@ def notify() -> list[str]:
 
 
 def docker(options: list[str], command: list[str]) -> list[str]:
-    """`docker run` with the caller's rights over the mounted folders and no others."""
-    image = variable("IMAGE")
+    """`docker run` of a stage, which sees the experiments folder."""
     # A store beside the run would end with this machine.
-    untracked = [] if f"--env={TRACKING}" in options else [f"--env={TRACKING}=off"]
+    untracked = [] if f"--env={names.TRACKING_URI}" in options else [f"--env={names.TRACKING_URI}={names.OFF}"]
+    return [
+        *confined(), *untracked,
+        "--env=XDG_CACHE_HOME=/cache", mount(temporary("cache"), Path("/cache"), writable=True),
+        mount(Path("experiments"), WORKSPACE / "experiments", writable=True), *options, variable("IMAGE"), *command,
+    ]  # fmt: skip
+
+
+def confined() -> list[str]:
+    """`docker run` with the caller's rights over the mounted folders and no others, and with what a run records."""
     return [
         "docker", "run", "--rm", f"--user={os.getuid()}:{os.getgid()}", "--read-only", "--tmpfs=/tmp:exec",
         "--shm-size=1g", "--cap-drop=ALL", "--security-opt=no-new-privileges",
-        f"--env=IMAGE_CLASSIFIER_IMAGE_DIGEST={image}", f"--env=IMAGE_CLASSIFIER_GIT_COMMIT={variable('GITHUB_SHA')}",
-        *untracked, "--env=XDG_CACHE_HOME=/cache", mount(temporary("cache"), Path("/cache"), writable=True),
-        mount(Path("experiments"), WORKSPACE / "experiments", writable=True), *options, image, *command,
+        f"--env={names.IMAGE_DIGEST}={variable('IMAGE')}", f"--env={names.GIT_COMMIT}={variable('GITHUB_SHA')}",
     ]  # fmt: skip
 
 
@@ -133,7 +137,7 @@ def gpu() -> list[str]:
     found = shutil.which("nvidia-smi")
     works = found is not None and subprocess.run([found, "-L"], capture_output=True, check=False).returncode == 0
     if not works and os.environ.get("RUNNER_KIND") == "self-hosted-gpu":
-        raise RefusedError(
+        raise UserError(
             "this runner has no working GPU: nvidia-smi -L fails", "docs/workflows.md says how to set one up"
         )
     return ["--gpus=all"] if works else []

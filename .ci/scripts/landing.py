@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from step import RefusedError, plain
+from package import UserError
+from step import plain
 
 KEPT = Path(".dvc/tmp/results.json")  # DVC's own folder for what Git need not know
 MOST_BYTES = 1_000_000  # of one file; larger ones belong to DVC
@@ -54,19 +55,19 @@ class Results:
         try:
             files = {str(path): base64.b64decode(content, validate=True) for path, content in json.loads(text).items()}
         except (ValueError, AttributeError, TypeError) as error:
-            raise RefusedError(f"the results cannot be read: {error}", "run the pipelines again") from error
+            raise UserError(f"the results cannot be read: {error}", "run the pipelines again") from error
         return cls.checked(files)
 
     @classmethod
     def checked(cls, files: Mapping[str, bytes]) -> "Results":
         """Only what a pipeline may leave: no code, no pipeline, no setting."""
         if len(files) > _MOST_FILES:
-            raise RefusedError(f"the pipelines leave {len(files)} files for Git", "let DVC cache them")
+            raise UserError(f"the pipelines leave {len(files)} files for Git", "let DVC cache them")
         for path, content in files.items():
             if not _FILE.fullmatch(path) or ".." in path:
-                raise RefusedError(f"{path!r} is nothing that a pipeline may commit", "let DVC cache it (cache: true)")
+                raise UserError(f"{path!r} is nothing that a pipeline may commit", "let DVC cache it (cache: true)")
             if len(content) > MOST_BYTES:
-                raise RefusedError(f"{path} has {len(content)} bytes", "let DVC cache it (cache: true)")
+                raise UserError(f"{path} has {len(content)} bytes", "let DVC cache it (cache: true)")
         return cls(dict(files))
 
     @staticmethod
@@ -88,9 +89,9 @@ def home(branches: Mapping[str, str], commit: str, default: str) -> str:
         if len(candidates) == 1:
             return candidates[0]
     if not branches:
-        raise RefusedError("no branch contains the tagged commit", "push the branch before the tag")
+        raise UserError("no branch contains the tagged commit", "push the branch before the tag")
     named = ", ".join(sorted(branches)[:5])
-    raise RefusedError(f"{len(branches)} branches contain the tagged commit: {named}", "tag where one branch ends")
+    raise UserError(f"{len(branches)} branches contain the tagged commit: {named}", "tag where one branch ends")
 
 
 @dataclass(frozen=True)
@@ -116,21 +117,21 @@ class Landing:
             if not refused:
                 return f"{plain(self.branch)} now ends with {made}: {', '.join(sorted(new))}"
             if self._tip() == tip:
-                raise RefusedError(f"{self.branch} was not pushed: {refused}", "may this job write to the branch?")
-        raise RefusedError(f"{self.branch} moved on {_ATTEMPTS} times while results were pushed", "run this again")
+                raise UserError(f"{self.branch} was not pushed: {refused}", "may this job write to the branch?")
+        raise UserError(f"{self.branch} moved on {_ATTEMPTS} times while results were pushed", "run this again")
 
     def _put_aside(self, new: Mapping[str, bytes]) -> str:
         """Somebody else changed the same files: a person has to say which of them stay."""
         made = self.repository.commit(self.commit, new, self._message())
         if refused := self.repository.push(made, self.aside, None):
             what = f"{self.branch} has other results for these files, and {self.aside} was not pushed: {refused}"
-            raise RefusedError(what, "is that branch there already? merge or delete it, and run this again")
+            raise UserError(what, "is that branch there already? merge or delete it, and run this again")
         return f"{plain(self.branch)} has other results for these files: these are on {plain(self.aside)}, to be merged"
 
     def _tip(self) -> str:
         tip = self.repository.branches(self.commit).get(self.branch)
         if tip is None:
-            raise RefusedError(f"{self.branch} does not contain the commit any more", "was it rewritten? tag again")
+            raise UserError(f"{self.branch} does not contain the commit any more", "was it rewritten? tag again")
         return tip
 
     def _content(self, commit: str, path: str) -> bytes | None:

@@ -5,7 +5,8 @@ import shutil
 import stat
 from pathlib import Path
 
-from step import RefusedError, run, set_outputs, temporary, variable
+from package import UserError
+from step import run, set_outputs, temporary, variable
 
 
 def main() -> None:
@@ -27,7 +28,7 @@ def wanted(entry: os.DirEntry[str]) -> bool:
     if entry.name.startswith(".") or entry.name.endswith(".tmp"):
         return False
     if not stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
-        raise RefusedError(f"{entry.path} is no regular file", "a run folder holds files only")
+        raise UserError(f"{entry.path} is no regular file", "a run folder holds files only")
     return True
 
 

@@ -10,13 +10,12 @@ from pathlib import Path
 import artifacts
 import description
 import github
-from git_client import git
-from step import NAME, RefusedError, plain, run, temporary, variable
+from git_client import BOT, git
+from package import UserError, lfs, names
+from step import plain, run, temporary, variable
 from unpacking import unpack
 
 IN_LFS = (".pth", ".png", ".npz", ".skops")
-_BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")
-_POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 
 
 def main() -> None:
@@ -25,7 +24,7 @@ def main() -> None:
     folder = check_new(run_folder)
     branch = f"results/{run_folder}"
     if git("ls-remote", "origin", f"refs/heads/{branch}", hint="check that the job may read the repository"):
-        raise RefusedError(
+        raise UserError(
             f"the branch {branch} exists already", "merge or delete it, or train again under another run_name"
         )
     archive = temporary("results.zip")
@@ -33,7 +32,7 @@ def main() -> None:
     unpacked = temporary("unpacked")
     found = unpack(archive, unpacked)
     if found != run_folder:
-        raise RefusedError(f"the artifact holds {found} and not {run_folder}", "this is a bug of the workflow")
+        raise UserError(f"the artifact holds {found} and not {run_folder}", "this is a bug of the workflow")
     folder.parent.mkdir(parents=True, exist_ok=True)
     (unpacked / run_folder).rename(folder)
     commit(folder, branch, run_folder)
@@ -43,14 +42,14 @@ def main() -> None:
 
 def check_new(run_folder: str) -> Path:
     """Where the run will stand; not where one stands, and not behind a link."""
-    names = run_folder.split("/")
-    if len(names) != 2 or not all(NAME.fullmatch(name) for name in names):
-        raise RefusedError(f"{run_folder!r} is no run", "this is a bug of the workflow")
+    parts = run_folder.split("/")
+    if len(parts) != 2 or not all(names.RUN_NAME.fullmatch(part) for part in parts):
+        raise UserError(f"{run_folder!r} is no run", "this is a bug of the workflow")
     folder = Path("experiments", run_folder)
     if os.path.lexists(folder):
-        raise RefusedError(f"{folder} is in this branch already", "a run is never overwritten: choose another run_name")
+        raise UserError(f"{folder} is in this branch already", "a run is never overwritten: choose another run_name")
     if folder.parent.resolve() != Path.cwd().resolve() / folder.parent:
-        raise RefusedError(f"{folder.parent} is a link", "runs are kept in folders")
+        raise UserError(f"{folder.parent} is a link", "runs are kept in folders")
     return folder
 
 
@@ -62,10 +61,10 @@ def commit(folder: Path, branch: str, run_folder: str) -> None:
     # A folder that .gitignore leaves out, such as experiments/demo, was asked for by name here.
     git("add", "--force", "--", str(folder), hint=hint)
     large = sorted(str(path) for path in folder.iterdir() if path.suffix in IN_LFS)
-    bare = [name for name in large if not staged(name).startswith(_POINTER)]
+    bare = [name for name in large if not staged(name).startswith(lfs.POINTER)]
     if bare:
-        raise RefusedError(f"{', '.join(bare)} would not go through Git LFS", "restore its line in .gitattributes")
-    identity = ("-c", f"user.name={_BOT[0]}", "-c", f"user.email={_BOT[1]}")
+        raise UserError(f"{', '.join(bare)} would not go through Git LFS", "restore its line in .gitattributes")
+    identity = ("-c", f"user.name={BOT[0]}", "-c", f"user.email={BOT[1]}")
     git(
         *identity,
         "commit",
@@ -101,8 +100,8 @@ def open_pull_request(branch: str, run_folder: str, folder: Path) -> str:
     }
     try:
         return str(github.ask("pulls", body)["html_url"])
-    except RefusedError as refused:
-        raise RefusedError(
+    except UserError as refused:
+        raise UserError(
             f"{branch} was pushed, but no pull request opened: {refused.what}",
             "allow Actions to create pull requests (Settings, Actions, General), and open this one by hand",
         ) from refused

@@ -6,11 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from container import mount
+from container import confined, mount
 from git_repository import GitRepository, destination
 from landing import KEPT
+from package import UserError
 from pipelines import OPTIONAL
-from step import RefusedError, run, set_outputs, temporary, variable
+from step import run, set_outputs, temporary, variable
 
 REPOSITORY = Path("/repository")
 
@@ -19,7 +20,7 @@ def main() -> None:
     """One of the two stages."""
     stages = {"check": check, "run": reproduce}
     if len(sys.argv) != 2 or sys.argv[1] not in stages:
-        raise RefusedError(f"{sys.argv[1:]} is no stage", f"give one of {', '.join(stages)}")
+        raise UserError(f"{sys.argv[1:]} is no stage", f"give one of {', '.join(stages)}")
     stages[sys.argv[1]]()
 
 
@@ -38,21 +39,18 @@ def reproduce() -> None:
         shutil.copyfile(KEPT, folder / KEPT.name, follow_symlinks=False)
         set_outputs({"folder": str(folder)})
     if done.returncode:
-        raise RefusedError(f"the pipelines ended with {done.returncode}", "their messages are above")
+        raise UserError(f"the pipelines ended with {done.returncode}", "their messages are above")
 
 
 def command() -> list[str]:
     """`docker run`; what is secret is named and not written out."""
-    image, sha = variable("IMAGE"), variable("GITHUB_SHA")
     known = [f"--env={name}" for name in (*OPTIONAL, "EXAMPLE") if os.environ.get(name)]
     told = [f"--env={name}" for name in ("GITHUB_ACTIONS", "GITHUB_REF_NAME", "GITHUB_REF_TYPE") if name in os.environ]
     return [
-        "docker", "run", "--rm", f"--name={variable('CONTAINER')}", f"--user={os.getuid()}:{os.getgid()}",
-        "--read-only", "--tmpfs=/tmp:exec", "--shm-size=1g", "--cap-drop=ALL", "--security-opt=no-new-privileges",
-        f"--env=IMAGE_CLASSIFIER_IMAGE_DIGEST={image}", f"--env=IMAGE_CLASSIFIER_GIT_COMMIT={sha}",
+        *confined(), f"--name={variable('CONTAINER')}",
         "--env=DVC_SITE_CACHE_DIR=/tmp/dvc", "--env=PYTHONDONTWRITEBYTECODE=1", *known, *told,
         mount(Path(), REPOSITORY, writable=True), f"--workdir={REPOSITORY}",
-        image, "python", ".github/scripts/pipelines.py", "run",
+        variable("IMAGE"), "python", ".ci/scripts/pipelines.py", "run",
     ]  # fmt: skip
 
 

@@ -7,7 +7,8 @@ import sys
 
 import registry
 from content import content_hash
-from step import RefusedError, run, set_outputs, variable
+from package import UserError
+from step import run, set_outputs, variable
 
 
 def main() -> None:
@@ -21,7 +22,7 @@ def main() -> None:
     known = registry.inspect(registry.local(), "{{range .RepoDigests}}{{println .}}{{end}}").splitlines()
     digests = {each.removeprefix(f"{name}@") for each in known if each.startswith(f"{name}@")}
     if len(digests) != 1:
-        raise RefusedError(f"the registry has {len(digests)} digests for one image", "push again")
+        raise UserError(f"the registry has {len(digests)} digests for one image", "push again")
     set_outputs({"name": name, "digest": digests.pop()})
 
 
@@ -31,7 +32,7 @@ def version() -> list[str]:
         return []
     tag = variable("GITHUB_REF_NAME")
     if not re.fullmatch(r"v[0-9]{1,9}(\.[0-9]{1,9}){2}([.-]?[a-z0-9]{1,20}){0,3}", tag):
-        raise RefusedError(f"the tag {tag!r} is no version", "name it like v1.2.3 or v1.2.3-rc.1")
+        raise UserError(f"the tag {tag!r} is no version", "name it like v1.2.3 or v1.2.3-rc.1")
     return [tag.removeprefix("v")]
 
 
@@ -39,7 +40,7 @@ def docker(*arguments: str, environment: dict[str, str]) -> None:
     """Run docker; a failure is an error."""
     done = subprocess.run(["docker", *arguments], env=environment, stdout=sys.stderr, check=False)
     if done.returncode:
-        raise RefusedError(f"docker {arguments[0]} ended with {done.returncode}", "its message is above")
+        raise UserError(f"docker {arguments[0]} ended with {done.returncode}", "its message is above")
 
 
 if __name__ == "__main__":

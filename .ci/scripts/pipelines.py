@@ -11,22 +11,23 @@ import sys
 from pathlib import Path
 
 from landing import Results
-from step import RefusedError, plain, run
+from package import UserError, names, webhook
+from step import annotate, plain, run
+from variables import FOR_TRACKING, KEYS
 
 EXAMPLES = Path("examples")
 LOCK = Path("requirements/requirements-prod.txt")
 PREFIXES = ("run-examples", "run-example", "process-data")
 PREPARE = "prepare"
-KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
-OPTIONAL = (*KEYS, "MLFLOW_TRACKING_URI", "MLFLOW_S3_ENDPOINT_URL", "IMAGE_CLASSIFIER_WEBHOOK_URL")
+OPTIONAL = (*FOR_TRACKING, webhook.VARIABLE)
 
 
 def main() -> None:
     """Reproduce, push, and leave the results; a pipeline that fails stops no other, but is told at the end."""
     if sys.argv[1:] not in (["run"], ["data"]):
-        raise RefusedError(f"{sys.argv[1:]} is no stage", "give run or data")
-    names = sorted(each.parent.name for each in EXAMPLES.glob("*/dvc.yaml"))
-    chosen = wanted(os.environ.get("EXAMPLE") or tag(), names)
+        raise UserError(f"{sys.argv[1:]} is no stage", "give run or data")
+    known = sorted(each.parent.name for each in EXAMPLES.glob("*/dvc.yaml"))
+    chosen = wanted(os.environ.get("EXAMPLE") or tag(), known)
     Results.forget()
     check_packages()
     settle_environment()
@@ -35,23 +36,23 @@ def main() -> None:
     unreachable = why_unreachable()
     completed = dvc("repro", *([] if unreachable else ["--pull"]), "--keep-going", *targets)
     if not unreachable and not dvc("push", "--run-cache", *targets):
-        raise RefusedError("the data was not pushed (above): nothing is committed", "check DVC's remote and its keys")
+        raise UserError("the data was not pushed (above): nothing is committed", "check DVC's remote and its keys")
     Results.of(left_for_git()).keep()
     if unreachable:
         tell(f"the data was NOT pushed: {unreachable}. docs/pipelines.md says how to set up a remote.")
     if not completed:
-        raise RefusedError("a pipeline failed (above)", "what the others made is kept; mend this one and tag again")
+        raise UserError("a pipeline failed (above)", "what the others made is kept; mend this one and tag again")
 
 
-def wanted(asked: str, names: list[str]) -> list[str]:
+def wanted(asked: str, known: list[str]) -> list[str]:
     """The examples that a choice or a tag names (`run-example-digits`, `run-example-digits-2`), else all of them."""
-    if not names:
-        raise RefusedError(f"there is no {EXAMPLES}/NAME/dvc.yaml", "run this in the repository's root")
+    if not known:
+        raise UserError(f"there is no {EXAMPLES}/NAME/dvc.yaml", "run this in the repository's root")
     rest = asked
     for prefix in PREFIXES:
         rest = rest.removeprefix(prefix)
     rest = rest.removeprefix("-")
-    return [name for name in names if rest == name or rest.startswith(f"{name}-")] or names
+    return [name for name in known if rest == name or rest.startswith(f"{name}-")] or known
 
 
 def tag() -> str:
@@ -62,11 +63,9 @@ def tag() -> str:
 
 def check_packages() -> None:
     """Refuse an image whose packages are not those of this commit: dvc.lock would name a lock that was not used."""
-    installed = os.environ.get("IMAGE_CLASSIFIER_LOCK_DIGEST")
+    installed = os.environ.get(names.LOCK_DIGEST)
     if installed and LOCK.exists() and hashlib.sha256(LOCK.read_bytes()).hexdigest() != installed:
-        raise RefusedError(
-            f"this image was not made from the {LOCK} of this commit", "build it: source docker/build.sh"
-        )
+        raise UserError(f"this image was not made from the {LOCK} of this commit", "build it: source docker/build.sh")
 
 
 def settle_environment() -> None:
@@ -77,9 +76,9 @@ def settle_environment() -> None:
     # The code of this commit, which may be newer than the image.
     os.environ |= {"PYTHONPATH": str(Path.cwd()), "PYTHONDONTWRITEBYTECODE": "1"}
     if "DRONE_COMMIT_SHA" in os.environ:
-        os.environ["IMAGE_CLASSIFIER_GIT_COMMIT"] = os.environ["DRONE_COMMIT_SHA"]
+        os.environ[names.GIT_COMMIT] = os.environ["DRONE_COMMIT_SHA"]
     # A store beside the runs would end with this machine.
-    os.environ.setdefault("MLFLOW_TRACKING_URI", "off")
+    os.environ.setdefault(names.TRACKING_URI, names.OFF)
     if "MLFLOW_S3_ENDPOINT_URL" in os.environ:
         os.environ.setdefault("AWS_ENDPOINT_URL_S3", os.environ["MLFLOW_S3_ENDPOINT_URL"])
 
@@ -91,11 +90,11 @@ def stages_that_prepare(pipelines: list[str]) -> list[str]:
         command = ["dvc", "stage", "list", "--name-only", pipeline]
         listed = subprocess.run(command, capture_output=True, text=True, check=False)
         if listed.returncode:
-            raise RefusedError(f"{pipeline} cannot be read: {listed.stderr.strip()}", "does `dvc stage list` work?")
-        names = [line.rpartition(":")[2] for line in listed.stdout.split()]
-        found += [f"{pipeline}:{name}" for name in names if name.partition("@")[0] == PREPARE]
+            raise UserError(f"{pipeline} cannot be read: {listed.stderr.strip()}", "does `dvc stage list` work?")
+        stages = [line.rpartition(":")[2] for line in listed.stdout.split()]
+        found += [f"{pipeline}:{name}" for name in stages if name.partition("@")[0] == PREPARE]
     if not found:
-        raise RefusedError(f"{', '.join(pipelines)}: no stage {PREPARE}", "name the stage that makes the data so")
+        raise UserError(f"{', '.join(pipelines)}: no stage {PREPARE}", "name the stage that makes the data so")
     return found
 
 
@@ -135,8 +134,7 @@ def dvc(*arguments: str) -> bool:
 def tell(text: str) -> None:
     """Say it in the log and, on GitHub, on the run's page."""
     sys.stderr.write(f"{text}\n")
-    if os.environ.get("GITHUB_ACTIONS"):
-        sys.stdout.write(f"::warning::{plain(text).replace('%', '%25')}\n")
+    annotate("warning", text)
 
 
 if __name__ == "__main__":

@@ -5,9 +5,10 @@ import os
 import re
 from pathlib import Path
 
+from package import names
 from step import run, temporary, variable
 
-# As the tracking server's run is written into run.json; nothing else becomes a link.
+# As the tracking server's run is written into the run's record; nothing else becomes a link.
 _PAGE = re.compile(r"https?://[\w.:\[\]-]+(/[\w./~%+-]*)?/#/experiments/[0-9]+/runs/[0-9a-f]{32}")
 _MOST = 900_000  # bytes; GitHub drops a summary of more than 1 MiB
 
@@ -45,7 +46,7 @@ def tracked() -> str:
             f"folder into `experiments/`: `image_classifier track {name} --tracking_uri URL` sends it."
         )
     try:
-        pages = json.loads(Path("experiments", name, "run.json").read_bytes())["tracking"]["pages"]
+        pages = json.loads(Path("experiments", name, names.RECORD).read_bytes())["tracking"]["pages"]
         page = str(list(pages.values())[-1])
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return ""

@@ -6,7 +6,8 @@ import sys
 
 import registry
 from content import content_hash
-from step import RefusedError, run, set_outputs
+from package import UserError
+from step import run, set_outputs
 
 
 def main() -> None:
@@ -34,7 +35,7 @@ def build() -> None:
     environment["IMAGE_NAME"] = registry.local()
     done = subprocess.run(["bash", "-c", "source docker/build.sh"], env=environment, check=False)
     if done.returncode:
-        raise RefusedError(f"docker/build.sh ended with {done.returncode}", "its messages are above")
+        raise UserError(f"docker/build.sh ended with {done.returncode}", "its messages are above")
 
 
 if __name__ == "__main__":

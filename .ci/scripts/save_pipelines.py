@@ -8,7 +8,8 @@ from pathlib import Path
 import artifacts
 from git_repository import GitRepository, destination
 from landing import KEPT, Landing, Results
-from step import RefusedError, plain, run, temporary, variable
+from package import UserError
+from step import plain, run, temporary, variable
 
 _MOST_BYTES = 64 << 20
 
@@ -33,10 +34,10 @@ def unpacked(archive: Path) -> bytes:
         with zipfile.ZipFile(archive) as source:
             (member,) = source.infolist()
             if member.filename != KEPT.name or member.file_size > _MOST_BYTES:
-                raise RefusedError(f"the artifact holds {member.filename!r}", "run the workflow again")
+                raise UserError(f"the artifact holds {member.filename!r}", "run the workflow again")
             return source.read(member)
     except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise RefusedError(f"the artifact is no sound zip of one file: {error}", "run the workflow again") from error
+        raise UserError(f"the artifact is no sound zip of one file: {error}", "run the workflow again") from error
 
 
 if __name__ == "__main__":

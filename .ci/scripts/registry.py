@@ -7,7 +7,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
-from step import RefusedError, variable
+from package import UserError
+from step import variable
 
 NAME = "image-classifier"
 
@@ -41,5 +42,5 @@ def inspect(image: str, template: str) -> str:
     command = ["docker", "image", "inspect", "--format", template, image]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     if found.returncode:
-        raise RefusedError(f"there is no image {image}", found.stderr.strip())
+        raise UserError(f"there is no image {image}", found.stderr.strip())
     return found.stdout.strip()

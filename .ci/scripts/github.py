@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
-from step import RefusedError, variable
+from package import UserError
+from step import variable
 
 _SECONDS = 60
 _MAX_JSON = 16 << 20
@@ -40,11 +41,11 @@ def ask(path: str, body: Mapping[str, Any] | None = None) -> Any:
     with _open(request) as answer:
         text = answer.read(_MAX_JSON + 1)
     if answer.status not in (200, 201) or len(text) > _MAX_JSON:
-        raise RefusedError(f"GitHub answered {answer.status} with {len(text)} bytes to {path}", _HINT)
+        raise UserError(f"GitHub answered {answer.status} with {len(text)} bytes to {path}", _HINT)
     try:
         return json.loads(text)
     except ValueError as error:
-        raise RefusedError(f"GitHub's answer to {path} is no JSON", _HINT) from error
+        raise UserError(f"GitHub's answer to {path} is no JSON", _HINT) from error
 
 
 def download(path: str, target: Path, most: int) -> str:
@@ -55,7 +56,7 @@ def download(path: str, target: Path, most: int) -> str:
             return _store(answer, target, most)
         place = answer.headers.get("Location", "")
     if urlsplit(place).scheme not in {"https", urlsplit(url).scheme}:
-        raise RefusedError(f"GitHub sends the download of {path} to an address that is not https", _HINT)
+        raise UserError(f"GitHub sends the download of {path} to an address that is not https", _HINT)
     with _open(_request(place, None, secret=False)) as answer:
         return _store(answer, target, most)
 
@@ -78,9 +79,9 @@ def _open(request: urllib.request.Request) -> http.client.HTTPResponse:
     except urllib.error.HTTPError as error:
         if 300 <= error.code < 400:
             return error  # type: ignore[return-value]
-        raise RefusedError(f"{where} answered {error.code} {_message(error)}".strip(), _HINT) from error
+        raise UserError(f"{where} answered {error.code} {_message(error)}".strip(), _HINT) from error
     except (OSError, http.client.HTTPException) as error:
-        raise RefusedError(f"{where} cannot be reached: {error}", _HINT) from error
+        raise UserError(f"{where} cannot be reached: {error}", _HINT) from error
     return answer
 
 
@@ -97,7 +98,7 @@ def _store(answer: IO[bytes], target: Path, most: int) -> str:
         while chunk := answer.read(_CHUNK):
             size += len(chunk)
             if size > most:
-                raise RefusedError(f"the download is larger than {most} bytes", "this is no run of the trainer")
+                raise UserError(f"the download is larger than {most} bytes", "this is no run of the trainer")
             digest.update(chunk)
             stream.write(chunk)
     return f"sha256:{digest.hexdigest()}"

@@ -9,7 +9,8 @@ from typing import Any
 
 import artifacts
 import github
-from step import RefusedError, run, set_outputs, temporary, variable
+from package import UserError, names
+from step import run, set_outputs, temporary, variable
 from unpacking import unpack
 
 WORKFLOW = ".github/workflows/training.yaml"
@@ -21,15 +22,15 @@ def main() -> None:
     """Put the parent's run folder under the experiments folder and say where its model is."""
     run_id = variable("PARENT_RUN")
     if PARENTS.resolve() != Path.cwd().resolve() / PARENTS:
-        raise RefusedError(f"{PARENTS} is a link", "runs are kept in folders: remove the link from the repository")
+        raise UserError(f"{PARENTS} is a link", "runs are kept in folders: remove the link from the repository")
     check(github.ask(f"actions/runs/{int(run_id)}"), run_id)
     archive = temporary(f"parent-{run_id}.zip")
     artifacts.fetch(artifacts.newest(run_id), archive)
     run_folder = unpack(archive, PARENTS / run_id)
     archive.unlink()
-    model = PARENTS / run_id / run_folder / "model.pth"
+    model = PARENTS / run_id / run_folder / names.MODEL
     if not model.is_file():
-        raise RefusedError(f"the workflow run {run_id} left no model.pth", "choose a run that was finished")
+        raise UserError(f"the workflow run {run_id} left no {names.MODEL}", "choose a run that was finished")
     set_outputs({"parent": str(model.relative_to("experiments"))})
 
 
@@ -46,7 +47,7 @@ def check(found: Mapping[str, Any], run_id: str) -> None:
     }
     for name, (value, wanted) in facts.items():
         if value != wanted:
-            raise RefusedError(
+            raise UserError(
                 f"the {name} of the workflow run {run_id} is {value!r} and not {wanted!r}",
                 "run:<number> takes a successful run of Image Classifier Training in this repository",
             )

@@ -13,16 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import settings
+from package import UserError, names
 from paths import inside
-from step import NAME, RefusedError, run, set_outputs, temporary, variable
+from step import run, set_outputs, temporary, variable
 
 EXPERIMENTS = "experiments"
-CIFAR = "data/cifar_dataset"  # the trainer's default, downloaded where it is missing
-BUILT_IN = ("digits", "wine", "breast_cancer")
-PUBLISHED = "torchvision"
-RUNNERS = ("ubuntu-24.04", "self-hosted-gpu")
-SETTINGS = ("model", "learning_rate", "momentum", "num_epochs", "num_workers", "batch_size")
-TEXTS = ("experiment_name", "run_name", "dataset_folder", *SETTINGS, "pretrained_model", "overrides", "runner")
+PARENT = "pretrained_model"  # the one setting of the form that also names a workflow run
+SETTINGS = tuple(name for name in names.IN_THE_FORM if name != PARENT)
+TEXTS = ("experiment_name", "run_name", "dataset_folder", *names.IN_THE_FORM, "overrides", "runner")
 # Who may start these has write access; a pull request comes from anybody.
 TRUSTED_EVENTS = ("workflow_dispatch", "push", "schedule")
 
@@ -31,28 +29,26 @@ def main() -> None:
     """Write the arguments and what later steps must know."""
     inputs = read(variable("INPUTS"))
     check_runner(inputs["runner"])
-    run_folder = check_names(inputs)
+    run_folder = check_run(inputs)
     if inputs["save_results"]:
         check_branch(run_folder)
     dataset = check_dataset(inputs["dataset_folder"])
-    parent, parent_run = check_parent(inputs["pretrained_model"])
-    given = settings.check(
-        {name: inputs[name] for name in SETTINGS} | settings.overrides(inputs["overrides"], SETTINGS)
-    )
+    parent, parent_run = check_parent(inputs[PARENT])
+    given = settings.check({name: inputs[name] for name in SETTINGS} | settings.overrides(inputs["overrides"]))
     arguments = [f"--dataset_folder={dataset}", *(f"--{name}={value}" for name, value in given.items())]
     if parent:
         arguments.append(f"--pretrained_model={parent}")
-    names = [f"--experiment_name={inputs['experiment_name']}", f"--run_name={inputs['run_name']}"]
+    called = [f"--experiment_name={inputs['experiment_name']}", f"--run_name={inputs['run_name']}"]
     write("arguments.prepare", arguments)
-    write("arguments.train", [*names, *arguments])
+    write("arguments.train", [*called, *arguments])
     set_outputs(
         {
             "run_folder": run_folder,
-            "dataset": "" if dataset in BUILT_IN else dataset,
+            "dataset": "" if dataset in names.BUILT_IN_DATA else dataset,
             "model": model_outside(parent),
             "parent_run": parent_run,
             "lfs": ",".join(wanted(dataset, parent)),
-            "cache": cache_key(dataset, given.get("model", "") if parent == PUBLISHED else ""),
+            "cache": cache_key(dataset, given.get("model", "") if parent == names.PUBLISHED_WEIGHTS else ""),
         }
     )
 
@@ -62,38 +58,34 @@ def read(text: str) -> dict[str, Any]:
     given = json.loads(text)
     unknown = given.keys() - {*TEXTS, "save_results"} if isinstance(given, dict) else text
     if unknown:
-        raise RefusedError(f"the inputs hold {sorted(unknown)}", "training.yaml and request.py know different inputs")
+        raise UserError(f"the inputs hold {sorted(unknown)}", "training.yaml and request.py know different inputs")
     inputs = {name: "" if given.get(name) is None else given[name] for name in TEXTS}
     for name, value in inputs.items():
         if not isinstance(value, str):
-            raise RefusedError(f"{name} is {value!r} and not a text", "put it into quotes")
+            raise UserError(f"{name} is {value!r} and not a text", "put it into quotes")
     save = given.get("save_results") or False
     if not isinstance(save, bool):
-        raise RefusedError(f"save_results is {save!r}", "give true or false")
-    return inputs | {"save_results": save, "runner": inputs["runner"] or RUNNERS[0]}
+        raise UserError(f"save_results is {save!r}", "give true or false")
+    return inputs | {"save_results": save, "runner": inputs["runner"] or names.RUNNERS[0]}
 
 
 def check_runner(runner: str) -> None:
     """Refuse an unknown runner, and our own machines for events that anybody can cause."""
-    if runner not in RUNNERS:
-        raise RefusedError(f"runner is {runner!r}", f"choose one of {', '.join(RUNNERS)}")
+    if runner not in names.RUNNERS:
+        raise UserError(f"runner is {runner!r}", f"choose one of {', '.join(names.RUNNERS)}")
     event = variable("GITHUB_EVENT_NAME")
-    if runner != RUNNERS[0] and event not in TRUSTED_EVENTS:
-        raise RefusedError(f"{runner} was asked for by {event}", f"it serves {', '.join(TRUSTED_EVENTS)} only")
+    if runner != names.RUNNERS[0] and event not in TRUSTED_EVENTS:
+        raise UserError(f"{runner} was asked for by {event}", f"it serves {', '.join(TRUSTED_EVENTS)} only")
 
 
-def check_names(inputs: Mapping[str, Any]) -> str:
+def check_run(inputs: Mapping[str, Any]) -> str:
     """`experiment/run`, which must be new."""
-    for name in ("experiment_name", "run_name"):
-        if not NAME.fullmatch(inputs[name]):
-            raise RefusedError(
-                f"{name} {inputs[name]!r} is not a valid name",
-                "use 1 to 64 letters, digits, dots, dashes and underscores, beginning with a letter or digit",
-            )
+    for field in ("experiment_name", "run_name"):
+        names.check_name(inputs[field], field)
     inside(EXPERIMENTS, "the experiments folder")
     folder = f"{inputs['experiment_name']}/{inputs['run_name']}"
     if os.path.lexists(Path(EXPERIMENTS, folder)):
-        raise RefusedError(f"{folder} is in this branch already; a run is never overwritten", "choose another run_name")
+        raise UserError(f"{folder} is in this branch already; a run is never overwritten", "choose another run_name")
     return folder
 
 
@@ -101,7 +93,7 @@ def check_branch(run_folder: str) -> None:
     """Refuse names that git takes for folders but not for branches, such as `a..b` and `a.lock`."""
     done = subprocess.run(["git", "check-ref-format", f"refs/heads/results/{run_folder}"], check=False)
     if done.returncode:
-        raise RefusedError(
+        raise UserError(
             f"results/{run_folder} cannot be the name of a branch",
             "names for save_results have no two dots in a row, and do not end in a dot or in .lock",
         )
@@ -109,34 +101,33 @@ def check_branch(run_folder: str) -> None:
 
 def check_dataset(dataset: str) -> str:
     """A built-in name, or a path in this repository; the default where nothing is given."""
-    if dataset in BUILT_IN:
+    if dataset in names.BUILT_IN_DATA:
         return dataset
-    path = inside(dataset or CIFAR, "dataset_folder")
-    if not path.exists() and str(path) != CIFAR:
-        hint = f"give {', '.join(BUILT_IN)} or the path of a folder or table that is committed in this branch"
-        raise RefusedError(f"dataset_folder {dataset!r} is not in this repository", hint)
+    path = inside(dataset or names.DEFAULT_DATASET, "dataset_folder")
+    if not path.exists() and str(path) != names.DEFAULT_DATASET:
+        built_in = ", ".join(names.BUILT_IN_DATA)
+        hint = f"give {built_in} or the path of a folder or table that is committed in this branch"
+        raise UserError(f"dataset_folder {dataset!r} is not in this repository", hint)
     return str(path)
 
 
 def check_parent(value: str) -> tuple[str, str]:
     """The trainer's `--pretrained_model`, and the workflow run to fetch it from."""
-    if value in ("", PUBLISHED):
+    if value in ("", names.PUBLISHED_WEIGHTS):
         return value, ""
     if value.startswith("run:"):
         number = value.removeprefix("run:")
         if not re.fullmatch(r"[1-9][0-9]{0,18}", number):
-            raise RefusedError(
-                f"pretrained_model is {value!r}", "a run's number is in its address: …/actions/runs/<number>"
-            )
+            raise UserError(f"{PARENT} is {value!r}", "a run's number is in its address: …/actions/runs/<number>")
         return "", number
-    plain = inside(value, "pretrained_model", resolve=False)
+    plain = inside(value, PARENT, resolve=False)
     for folder in (EXPERIMENTS, "."):
-        path = inside(os.path.normpath(f"{folder}/{plain}"), "pretrained_model")
+        path = inside(os.path.normpath(f"{folder}/{plain}"), PARENT)
         if path.is_file():
             return os.path.relpath(path, EXPERIMENTS), ""
-    raise RefusedError(
-        f"pretrained_model {value!r} is neither under {EXPERIMENTS}/ nor in the repository",
-        f"give the path of a committed model.pth, {PUBLISHED}, or run:<number of a run of this workflow>",
+    raise UserError(
+        f"{PARENT} {value!r} is neither under {EXPERIMENTS}/ nor in the repository",
+        f"give the path of a committed {names.MODEL}, {names.PUBLISHED_WEIGHTS}, or run:<number of a workflow run>",
     )
 
 
@@ -147,8 +138,8 @@ def model_outside(parent: str) -> str:
 
 def wanted(dataset: str, parent: str) -> list[str]:
     """The paths, without links, whose files must be there in full and not as pointers to Git LFS."""
-    paths = [Path(dataset)] if dataset not in BUILT_IN and Path(dataset).exists() else []
-    if parent not in ("", PUBLISHED):
+    paths = [Path(dataset)] if dataset not in names.BUILT_IN_DATA and Path(dataset).exists() else []
+    if parent not in ("", names.PUBLISHED_WEIGHTS):
         model = Path(os.path.normpath(Path(EXPERIMENTS, parent)))
         # The parent's other files are what the summary compares with.
         paths.append(model.parent if model.is_relative_to(EXPERIMENTS) else model)
@@ -158,7 +149,8 @@ def wanted(dataset: str, parent: str) -> list[str]:
 def cache_key(dataset: str, weights: str) -> str:
     """What of the data comes over the network, named by its content where git knows it; empty for nothing."""
     found = subprocess.run(["git", "rev-parse", f"HEAD:{dataset}"], capture_output=True, text=True, check=False)
-    content = "" if dataset in BUILT_IN else found.stdout.strip() if found.returncode == 0 else Path(dataset).name
+    known = found.stdout.strip() if found.returncode == 0 else Path(dataset).name
+    content = "" if dataset in names.BUILT_IN_DATA else known
     return "-".join(filter(None, ("data", content, weights))) if content or weights else ""
 
 

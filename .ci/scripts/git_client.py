@@ -4,8 +4,9 @@ import os
 import subprocess
 from collections.abc import Mapping
 
-from step import RefusedError
+from package import UserError
 
+BOT = ("github-actions[bot]", "41898282+github-actions[bot]@users.noreply.github.com")  # whose commits they are
 # The shell that git starts reads the token from the environment.
 _HELPER = '!f() { test "$1" = get && printf "username=x-access-token\\npassword=%s\\n" "$GITHUB_TOKEN"; }; f'
 
@@ -32,5 +33,5 @@ def git(*arguments: str, hint: str) -> str:
     )
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()[-1]
-        raise RefusedError(f"git {arguments[0]} failed: {said}", hint)
+        raise UserError(f"git {arguments[0]} failed: {said}", hint)
     return done.stdout

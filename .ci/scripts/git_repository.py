@@ -4,11 +4,11 @@ import os
 import subprocess
 from collections.abc import Mapping
 
-from git_client import environment, git
+from git_client import BOT, environment, git
 from landing import home
-from step import RefusedError, temporary, variable
+from package import UserError
+from step import temporary, variable
 
-_BOT = {"NAME": "github-actions[bot]", "EMAIL": "41898282+github-actions[bot]@users.noreply.github.com"}
 _HINT = "check that the job may read the repository"
 _REMOTE = "refs/remotes/origin/"
 
@@ -40,7 +40,8 @@ class GitRepository:
             blob = _raw("hash-object", "-w", "--stdin", given=content).decode().strip()
             _raw("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}", more=index)
         tree = _raw("write-tree", more=index).decode().strip()
-        who = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _BOT.items()}
+        who = {f"GIT_{role}_NAME": BOT[0] for role in ("AUTHOR", "COMMITTER")}
+        who |= {f"GIT_{role}_EMAIL": BOT[1] for role in ("AUTHOR", "COMMITTER")}
         return _raw("commit-tree", tree, "-p", parent, "-F", "-", given=message.encode(), more=who).decode().strip()
 
     def push(self, commit: str, branch: str, expected: str | None) -> str:
@@ -48,7 +49,7 @@ class GitRepository:
         lease = f"--force-with-lease=refs/heads/{branch}:{expected or ''}"
         try:
             git("push", "--quiet", lease, "origin", f"{commit}:refs/heads/{branch}", hint=_HINT)
-        except RefusedError as refused:
+        except UserError as refused:
             return refused.what
         return ""
 
@@ -65,5 +66,5 @@ def _raw(*arguments: str, given: bytes = b"", more: Mapping[str, str] | None = N
     variables = environment({**os.environ, **(more or {})})
     done = subprocess.run(["git", *arguments], input=given, env=variables, capture_output=True, check=False)
     if done.returncode:
-        raise RefusedError(f"git {arguments[0]} failed: {done.stderr.decode(errors='replace').strip()}", _HINT)
+        raise UserError(f"git {arguments[0]} failed: {done.stderr.decode(errors='replace').strip()}", _HINT)
     return done.stdout

@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from package import names
+
 _MOST_BYTES = 4 << 20
 _WORST = 3
 
 
 def text(run_folder: str, folder: Path, address: str) -> str:
     """Markdown in which nothing but numbers and letters comes from the run."""
-    metrics = _metrics(folder / "metrics.json")
+    metrics = _metrics(folder / names.METRICS)
     low, high = [*_list(metrics.get("accuracy_ci95")), None, None][:2]
     rows = {
         "test examples": _number(metrics.get("n"), ".0f"),
@@ -24,7 +26,7 @@ def text(run_folder: str, folder: Path, address: str) -> str:
     return (
         f"| `{run_folder}` | |\n|---|---|\n{table}\n\n"
         f"[The workflow run]({address}) shows the whole summary. Merged, a training can begin with this one: "
-        f"`pretrained_model` is `{run_folder}/model.pth`.\n"
+        f"`pretrained_model` is `{run_folder}/{names.MODEL}`.\n"
     )
 
 
