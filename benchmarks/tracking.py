@@ -30,7 +30,7 @@ import importlib, sys, time
 from pathlib import Path
 from image_classifier import runs, tracking
 folder = Path(sys.argv[1])
-where = tracking.settle(sys.argv[2], folder)
+where = tracking.resolve(sys.argv[2], folder)
 run = runs.read(folder / "e" / sys.argv[3])
 started = time.perf_counter()
 for name in tracking.modules(where):

@@ -51,14 +51,14 @@ def train(
     is complete all the same; a warning says so.
     """
     given = [] if config is None else [config_layer(config, layers.CODE)]
-    request = training.Request(
+    request = training.TrainingRequest(
         experiment_name=experiment_name,
         run_name=run_name,
         layers=[*given, Layer(layers.CODE, {"dataset_folder": str(dataset_folder)}), layers.code_layer(settings)],
         experiments_folder=Path(experiments_folder),
         cache_folder=Path(cache_folder) if cache_folder else files.user_cache(),
         resume=resume,
-        tracking=tracking.settle(tracking_uri, Path(experiments_folder)),
+        tracking=tracking.resolve(tracking_uri, Path(experiments_folder)),
         tags={name: masking.masked(str(value)) for name, value in (tags or {}).items()},
     )
     return _with_model(training.train(request)[0])

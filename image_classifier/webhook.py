@@ -89,8 +89,8 @@ def _attempt(url: str, body: bytes, seconds: float) -> tuple[str | None, bool]:
             return None, False
     except urllib.error.HTTPError as error:
         with contextlib.closing(error):
-            told = " (redirects are not followed)" if error.code in range(300, 400) else ""
-            return f"the server answered {error.code}{told}", error.code >= 500 or error.code == _TOO_MANY
+            note = " (redirects are not followed)" if error.code in range(300, 400) else ""
+            return f"the server answered {error.code}{note}", error.code >= 500 or error.code == _TOO_MANY
     except urllib.error.URLError as error:
         return _reason(error.reason), True
     except (OSError, http.client.HTTPException) as error:

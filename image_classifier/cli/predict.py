@@ -34,9 +34,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise UserError(f"--batch_size must be 1 or more, not {batch_size}", "leave it out for the usual size")
     asked = runs.find(arguments.run, arguments.experiments_folder)
     with signals.postponed():
-        from image_classifier.training.classifying import answers
+        from image_classifier.training.classifying import predictions
 
-    names, shares = answers(asked, arguments.paths, batch_size)
+    names, shares = predictions(asked, arguments.paths, batch_size)
     write = _jsonl if output and output.suffix == ".jsonl" else _csv
     text = write(names, shares, asked.classes)
     if output:

@@ -26,16 +26,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Train every combination that is not trained yet; print what came of it and where the table is."""
     with signals.postponed():
         from image_classifier.sweep import record, summary
-        from image_classifier.sweep.plan import Request
+        from image_classifier.sweep.plan import SweepRequest
         from image_classifier.sweep.sweep import sweep
 
-    request = Request(
+    request = SweepRequest(
         experiment_name=arguments.experiment_name,
         layers=layers(arguments, lists=True),
         at_once=_at_once(arguments.at_once),
         experiments_folder=arguments.experiments_folder,
         cache_folder=cache_folder(arguments),
-        tracking=tracking.settle(arguments.tracking_uri, arguments.experiments_folder),
+        tracking=tracking.resolve(arguments.tracking_uri, arguments.experiments_folder),
         tags=entries.tags(arguments.tag),
     )
     done, not_sent = sweep(request)

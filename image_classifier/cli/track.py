@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Send the run and say where it is."""
-    where = tracking.settle(arguments.tracking_uri, arguments.experiments_folder)
+    where = tracking.resolve(arguments.tracking_uri, arguments.experiments_folder)
     if where is None:
         raise UserError("tracking is off", "--tracking_uri, or MLFLOW_TRACKING_URI, says where to send the run")
     sent = runs.find(arguments.run, arguments.experiments_folder)

@@ -22,16 +22,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Train the run that the command line describes, print its figures and where its files are."""
     with signals.postponed():
         from image_classifier.training.results import summary
-        from image_classifier.training.train import Request, train
+        from image_classifier.training.train import TrainingRequest, train
 
-    request = Request(
+    request = TrainingRequest(
         experiment_name=arguments.experiment_name,
         run_name=arguments.run_name,
         layers=layers(arguments),
         experiments_folder=arguments.experiments_folder,
         cache_folder=cache_folder(arguments),
         resume=arguments.resume,
-        tracking=tracking.settle(arguments.tracking_uri, arguments.experiments_folder),
+        tracking=tracking.resolve(arguments.tracking_uri, arguments.experiments_folder),
         tags=entries.tags(arguments.tag),
     )
     done, sent = train(request)

@@ -119,16 +119,16 @@ def _calibration_error(predictions: Predictions, correct: npt.NDArray[np.bool_])
     return float(np.abs(gaps).sum() / len(correct))
 
 
-def report(split: str, predictions: Predictions, classes: Sequence[str]) -> dict[str, Any]:
+def split_metrics(split: str, predictions: Predictions, classes: Sequence[str]) -> dict[str, Any]:
     """The value of `metrics.json` for one split on its own."""
     return {"split": split, **measure(predictions, classes), "val": None}
 
 
-def run_report(
+def run_metrics(
     test: Predictions, val: Predictions | None, best_epoch: int | None, classes: Sequence[str]
 ) -> dict[str, Any]:
     """The value of a run's `metrics.json`: the test split, and validation in brief when there is one."""
-    value = report("test", test, classes)
+    value = split_metrics("test", test, classes)
     if val is not None:
         whole = measure(val, classes)
         value["val"] = {key: whole[key] for key in ("n", "accuracy", "accuracy_ci95", "loss")}

@@ -39,9 +39,9 @@ def build(config: Config, num_classes: int, shape: tuple[int, int, int]) -> nn.M
     return laid_out
 
 
-def imported(place: str) -> Callable[..., Any]:
+def imported(name: str) -> Callable[..., Any]:
     """What a family names as `module:function`."""
-    module, function = place.split(":")
+    module, function = name.split(":")
     with signals.postponed():
         found: Callable[..., Any] = getattr(importlib.import_module(module), function)
     return found

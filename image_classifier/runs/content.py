@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 from image_classifier.schema import Amount, Count, Digest, FileName, Number, OneOrMore, Within
 
 
-class Described(TypedDict):
+class ColumnRecord(TypedDict):
     """A column of a table that a model reads."""
 
     name: str
@@ -18,10 +18,10 @@ class Input(TypedDict):
     shape: Annotated[list[OneOrMore], 3]
     mean: list[Number]
     std: list[Annotated[float, Within(1e-300, 1e300)]]
-    columns: NotRequired[list[Described]]
+    columns: NotRequired[list[ColumnRecord]]
 
 
-class Computed(TypedDict):
+class RuntimeRecord(TypedDict):
     """Where and how a run computed."""
 
     device: Literal["cpu", "cuda"]
@@ -38,18 +38,18 @@ class Card(TypedDict):
     classes: list[str]
     input: Input
     dataset_digest: Digest
-    runtime: Computed
+    runtime: RuntimeRecord
     versions: dict[str, str]
     parent_sha256: Digest | None
 
 
-class Given(TypedDict):
+class ConfigRecord(TypedDict):
     """The settings, of which another version may have others; `Run.config` checks their values."""
 
     model: str
 
 
-class Source(TypedDict):
+class OriginRecord(TypedDict):
     """Where a setting's value came from (`layers.Origin`)."""
 
     kind: Literal["default", "recipe", "data", "parent", "run", "sweep", "file", "flag", "code"]
@@ -98,8 +98,8 @@ class Begun(TypedDict):
     """The content of `run.json` before the first step."""
 
     status: Literal["unfinished", "finished"]
-    config: Given
-    origins: dict[str, Source]
+    config: ConfigRecord
+    origins: dict[str, OriginRecord]
     dataset_folder: str
     card: Card
     provenance: Process

@@ -11,7 +11,7 @@ from image_classifier import files, schema
 from image_classifier.data.tables import Column, columns_from
 from image_classifier.errors import UserError
 from image_classifier.runs import formats
-from image_classifier.runs.content import Begun, Computed, Finished
+from image_classifier.runs.content import Begun, Finished, RuntimeRecord
 from image_classifier.settings.config import FIELDS, Config
 from image_classifier.settings.families import MODELS, family
 from image_classifier.settings.layers import Kind, Origin
@@ -135,7 +135,7 @@ def _agreements(run: Run) -> Iterator[tuple[str, bool]]:
     yield "card.input has not one mean and std a channel", len(described["mean"]) == len(described["std"]) == channels
     yield (
         "card.runtime has what only another version knows",
-        run.card["runtime"].keys() <= Computed.__annotations__.keys(),
+        run.card["runtime"].keys() <= RuntimeRecord.__annotations__.keys(),
     )
     if columns is not None:
         numbers = sum(len(column.numbers) for column in columns)

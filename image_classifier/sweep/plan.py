@@ -1,4 +1,4 @@
-"""Everything about a sweep that is settled, and can be refused, before anything is written."""
+"""Everything about a sweep that is decided, and can be refused, before anything is written."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ _SHARE = Origin(Kind.SWEEP, "the sweep")
 
 
 @dataclass(frozen=True)
-class Request:
+class SweepRequest:
     """What is asked for: settings of which some are lists, and how many runs at a time."""
 
     experiment_name: str
@@ -41,7 +41,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """The runs to have, the threads each of them has if nobody has said, and what is there already."""
 
     grid: Axes
@@ -60,7 +60,7 @@ class Plan:
         return [Layer(_SHARE, {_THREADS: threads}), *child.layers]
 
 
-def plan(request: Request) -> Plan:
+def plan(request: SweepRequest) -> SweepPlan:
     """The plan of a new sweep, or of one that goes on; every refusal comes from here."""
     check_name(request.experiment_name, "--experiment_name")
     children = grid.children(request.layers, grid.axes(request.layers), request.experiments_folder)
@@ -78,7 +78,7 @@ def plan(request: Request) -> Plan:
     _prepare(children, request.cache_folder)
     axes = {name: list(dict.fromkeys(child.values[name] for child in children)) for name in children[0].values}
     fixed = {name: value for layer in request.layers for name, value in layer.values.items() if name not in axes}
-    return Plan(axes, fixed, children, threads, earlier, trained)
+    return SweepPlan(axes, fixed, children, threads, earlier, trained)
 
 
 def _threads(at_once: int, earlier: Sweep | None) -> str:

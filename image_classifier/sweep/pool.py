@@ -20,7 +20,7 @@ from multiprocessing.context import ForkServerContext
 from types import TracebackType
 from typing import Self, cast
 
-from image_classifier.sweep.worker import Reply, Task, work
+from image_classifier.sweep.worker import Outcome, Task, work
 
 _PIECE = 1 << 16
 _SECONDS_TO_END = 10  # after its connection has closed; no worker takes this long
@@ -45,10 +45,10 @@ class Worker:
         with contextlib.suppress(OSError):
             self.connection.send_bytes(json.dumps(task).encode())
 
-    def reply(self) -> Reply | None:
+    def reply(self) -> Outcome | None:
         """Its reply; None when it has died."""
         try:
-            return cast("Reply", json.loads(self.connection.recv_bytes()))
+            return cast("Outcome", json.loads(self.connection.recv_bytes()))
         except (EOFError, OSError):
             return None
 
@@ -105,7 +105,7 @@ class Pool:
                 worker.end()
             self._open.close()
 
-    def replies(self, tasks: Sequence[Task], at_once: int) -> Iterator[tuple[Task, Reply]]:
+    def replies(self, tasks: Sequence[Task], at_once: int) -> Iterator[tuple[Task, Outcome]]:
         """Each task with what became of it, in the order they end."""
         waiting = collections.deque(tasks)
         while waiting or any(worker.task for worker in self._workers):
@@ -123,7 +123,7 @@ class Pool:
         self._open.register(worker.output, selectors.EVENT_READ, worker)
         return worker
 
-    def _ended(self) -> Iterator[tuple[Task, Reply]]:
+    def _ended(self) -> Iterator[tuple[Task, Outcome]]:
         """Wait until a worker has something to say: runs that have ended; anything else that they write is shown."""
         ready = [(key.data, key.fileobj) for key, _ in self._open.select()]
         for worker, end in ready:
@@ -143,7 +143,7 @@ class Pool:
         for line in lines or ():
             self._show(f"{worker.task['run_name']}: {line}" if worker.task else line)
 
-    def _removed(self, worker: Worker) -> Reply:
+    def _removed(self, worker: Worker) -> Outcome:
         """Take a dead worker out; what is to be said of the run that it trained."""
         self._open.unregister(worker.connection)
         while worker.output in self._open.get_map():
@@ -152,7 +152,7 @@ class Pool:
         worker.process.join(_SECONDS_TO_END)
         status = worker.end() or 0
         how = f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with exit status {status}"
-        return Reply(
+        return Outcome(
             what=f"the process that trained it {how}", hint="the machine may be out of memory: give fewer at once (-j)",
             sent=True,
         )  # fmt: skip

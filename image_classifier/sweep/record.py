@@ -18,10 +18,10 @@ from image_classifier.sweep.ranking import Scored
 from image_classifier.sweep.summary import Failed, Results
 from image_classifier.tracking.entries import Entry
 
-RECORD = "sweep.json"
+SWEEP_RECORD = "sweep.json"
 TABLE, SUMMARY, EFFECTS, PARALLEL = "sweep.csv", "sweep.md", "sweep_settings.png", "sweep_parallel.png"
 METRICS = "sweep_metrics.json"
-WRITTEN = (TABLE, SUMMARY, METRICS, EFFECTS, PARALLEL)
+SWEEP_FILES = (TABLE, SUMMARY, METRICS, EFFECTS, PARALLEL)
 
 _ACCURACY = ("accuracy", "accuracy_ci95_low", "accuracy_ci95_high")
 _LONGEST_TAG = 5000
@@ -61,16 +61,16 @@ class Sweep:
 
 def exists(folder: Path) -> bool:
     """Whether the folder holds a sweep."""
-    return (folder / RECORD).is_file()
+    return (folder / SWEEP_RECORD).is_file()
 
 
 def read(folder: Path) -> Sweep:
     """The sweep in a folder."""
-    record = files.read_json(folder / RECORD)
-    schema.check(record, Content, folder / RECORD, _MOVE_AWAY)
+    record = files.read_json(folder / SWEEP_RECORD)
+    schema.check(record, Content, folder / SWEEP_RECORD, _MOVE_AWAY)
     grid = set(record["asked"]["grid"])
     if any(set(each["settings"]) != grid for each in record["children"]):
-        raise UserError(f"{folder / RECORD} is not as it was written: a run has no value of its grid", _MOVE_AWAY)
+        raise UserError(f"{folder / SWEEP_RECORD} is not as it was written: a run has no value of its grid", _MOVE_AWAY)
     return Sweep(folder, record)
 
 
@@ -90,7 +90,7 @@ def find(name: str, experiments_folder: Path) -> Sweep | None:
 
 def write(sweep: Sweep) -> None:
     """Write `sweep.json`."""
-    files.write_json(sweep.folder / RECORD, dict(sweep.record))
+    files.write_json(sweep.folder / SWEEP_RECORD, dict(sweep.record))
 
 
 def entry(
@@ -115,7 +115,7 @@ def tracked(sweep: Sweep, tags: Mapping[str, str]) -> Entry:
     record = sweep.record
     # As tags and not as params: a grid that has grown changes them, and params cannot be changed.
     tried = {name: ", ".join(map(spelled, values)) for name, values in sweep.results.axes.items()}
-    written = [sweep.folder / name for name in (RECORD, *WRITTEN)]
+    written = [sweep.folder / name for name in (SWEEP_RECORD, *SWEEP_FILES)]
     return Entry(
         experiment=sweep.name,
         name=f"sweep {sweep.name}",

@@ -14,15 +14,15 @@ from image_classifier.settings.families import family
 from image_classifier.sweep import plan as sweep_plan
 from image_classifier.sweep import record as sweep_record
 from image_classifier.sweep.grid import Child
-from image_classifier.sweep.plan import Plan, Request
+from image_classifier.sweep.plan import SweepPlan, SweepRequest
 from image_classifier.sweep.pool import Pool
 from image_classifier.sweep.record import Sweep
-from image_classifier.sweep.worker import Reply, Task
+from image_classifier.sweep.worker import Outcome, Task
 
 logger = logging.getLogger(__name__)
 
 
-def sweep(request: Request) -> tuple[Sweep, int]:
+def sweep(request: SweepRequest) -> tuple[Sweep, int]:
     """The finished sweep, and how many of its runs and itself the tracking server lacks."""
     plan = sweep_plan.plan(request)
     with files.lock(request.folder, f"another sweep is at work in {request.folder}"):
@@ -36,7 +36,7 @@ def sweep(request: Request) -> tuple[Sweep, int]:
         return done, sent.count(False)
 
 
-def _begin(request: Request, plan: Plan) -> Sweep:
+def _begin(request: SweepRequest, plan: SweepPlan) -> Sweep:
     """The sweep's record, before the first run; one that goes on stays the same entry on a tracking server."""
     earlier = plan.earlier.record if plan.earlier else {}
     names = {child.name for child in plan.children}
@@ -64,7 +64,7 @@ def _begin(request: Request, plan: Plan) -> Sweep:
     return begun
 
 
-def _train(request: Request, plan: Plan, parent: str | None) -> dict[str, Reply]:
+def _train(request: SweepRequest, plan: SweepPlan, parent: str | None) -> dict[str, Outcome]:
     """What became of each run, by name."""
     finished = {name: run for name, run in plan.trained.items() if run.finished}
     waiting = [child for child in plan.children if child.name not in finished]
@@ -90,7 +90,7 @@ def _train(request: Request, plan: Plan, parent: str | None) -> dict[str, Reply]
     return replies
 
 
-def _imported(children: Sequence[Child], request: Request) -> list[str]:
+def _imported(children: Sequence[Child], request: SweepRequest) -> list[str]:
     """The modules that the runs need, besides what each imports in no time."""
     classical = any(not family(child.config.model).stepwise for child in children)
     return [
@@ -100,12 +100,12 @@ def _imported(children: Sequence[Child], request: Request) -> list[str]:
     ]
 
 
-def _keep(finished: Run, request: Request, parent: str | None) -> Reply:
+def _keep(finished: Run, request: SweepRequest, parent: str | None) -> Outcome:
     sent = request.tracking is None or tracking.send(finished, request.tracking, parent)
-    return Reply(what=None, hint="", sent=sent)
+    return Outcome(what=None, hint="", sent=sent)
 
 
-def _task(child: Child, request: Request, plan: Plan, parent: str | None) -> Task:
+def _task(child: Child, request: SweepRequest, plan: SweepPlan, parent: str | None) -> Task:
     return Task(
         experiment_name=request.experiment_name,
         run_name=child.name,
@@ -119,7 +119,7 @@ def _task(child: Child, request: Request, plan: Plan, parent: str | None) -> Tas
     )
 
 
-def _outcome(reply: Reply, request: Request, name: str) -> str:
+def _outcome(reply: Outcome, request: SweepRequest, name: str) -> str:
     """One line of a run that has ended."""
     if reply["what"]:
         return f"failed: {reply['what']}"
@@ -134,7 +134,7 @@ def _share(split: str, figures: Mapping[str, Any]) -> str:
     return f"{split} {percent(figures['accuracy'])} ({percent(low)} to {percent(high)})"
 
 
-def _finish(begun: Sweep, request: Request, plan: Plan, replies: Mapping[str, Reply]) -> Sweep:
+def _finish(begun: Sweep, request: SweepRequest, plan: SweepPlan, replies: Mapping[str, Outcome]) -> Sweep:
     """Write what the runs came to, and everything that is read off it."""
     children, failures = [], []
     for child in plan.children:
@@ -159,7 +159,7 @@ def _finish(begun: Sweep, request: Request, plan: Plan, replies: Mapping[str, Re
     return done
 
 
-def _send(sent: Sweep, request: Request) -> str | None:
+def _send(sent: Sweep, request: SweepRequest) -> str | None:
     """The sweep on the tracking server, which its runs are shown under; None if it is not there."""
     if request.tracking is None:
         return None

@@ -29,7 +29,7 @@ _BUG = "this is a bug; its traceback was shown when it happened"
 
 
 class Task(TypedDict):
-    """One run to train: what `train.Request` holds, as JSON; `where` is None when nothing is sent."""
+    """One run to train: what `train.TrainingRequest` holds, as JSON; `where` is None when nothing is sent."""
 
     experiment_name: str
     run_name: str
@@ -42,7 +42,7 @@ class Task(TypedDict):
     command: list[str]
 
 
-class Reply(TypedDict):
+class Outcome(TypedDict):
     """What became of it: what was wrong and what to do, or nothing; whether a tracking server has it, if one shall."""
 
     what: str | None
@@ -50,12 +50,12 @@ class Reply(TypedDict):
     sent: bool
 
 
-def reply(task: Task) -> Reply:
+def reply(task: Task) -> Outcome:
     """Train the run; what goes wrong is in the reply, and the next run can begin."""
     sys.argv = task["command"]  # what provenance records
     folder = Path(task["experiments_folder"])
     where = Where(task["where"], folder) if task["where"] else None
-    request = train.Request(
+    request = train.TrainingRequest(
         task["experiment_name"], task["run_name"],
         [Layer(Origin(Kind(kind), name), values) for kind, name, values in task["layers"]],
         folder, Path(task["cache_folder"]), resume=True, tracking=where, tags=task["tags"], parent=task["parent"],
@@ -70,11 +70,11 @@ def reply(task: Task) -> Reply:
     except Exception as error:  # noqa: BLE001 (a bug in one run must not cost the others)
         traceback.print_exc()
         return _failed(f"{type(error).__name__}: {one_line(error)}", _BUG)
-    return Reply(what=None, hint="", sent=sent)
+    return Outcome(what=None, hint="", sent=sent)
 
 
-def _failed(what: str, hint: str) -> Reply:
-    return Reply(what=what[:_LONGEST], hint=hint[:_LONGEST], sent=True)
+def _failed(what: str, hint: str) -> Outcome:
+    return Outcome(what=what[:_LONGEST], hint=hint[:_LONGEST], sent=True)
 
 
 def work(connection: Connection, output: Connection) -> None:

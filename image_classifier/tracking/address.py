@@ -77,7 +77,7 @@ def store(uri: str) -> Path | None:
     return Path(found["path"]) if found else None
 
 
-def settle(uri: str | None, experiments_folder: Path) -> Where | None:
+def resolve(uri: str | None, experiments_folder: Path) -> Where | None:
     """Where runs are sent: the flag, else the environment, else a store beside the runs; None when it is off."""
     given = (uri or os.environ.get(TRACKING_URI) or f"sqlite:///{experiments_folder / STORE}").strip()
     if given.lower() == OFF:

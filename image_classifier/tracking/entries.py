@@ -1,4 +1,4 @@
-"""What a tracking server is told of a folder: plain values, without MLflow."""
+"""What is sent of a run folder or a sweep: plain values, without MLflow."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ _LONGEST_VALUE = 5000
 
 @dataclass(frozen=True)
 class Entry:
-    """What is told of one folder. `key` says what is the same entry when it is sent again."""
+    """What is sent of one folder. `key` says what is the same entry when it is sent again."""
 
     experiment: str
     name: str

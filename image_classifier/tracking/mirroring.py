@@ -36,7 +36,7 @@ class Mirror:
         self._ours = False
 
     def begin(self) -> None:
-        """From here on this process trains the run: what stops it is told to the server."""
+        """From here on this process trains the run: what stops it is sent to the server."""
         self._ours = True
 
     def update(self) -> None:
@@ -50,7 +50,7 @@ class Mirror:
         return self._where is None or send(runs.read(self._folder), self._where)
 
     def stopped(self, status: str) -> None:
-        """Say that the run does not go on, if the server was told of it and no other process trains it."""
+        """Say that the run does not go on, if the server knows it and no other process trains it."""
         if self._where is None or not self._ours or not runs.exists(self._folder):
             return
         run, where = runs.read(self._folder), self._where
@@ -61,7 +61,7 @@ class Mirror:
 
 @contextlib.contextmanager
 def mlflow_run(where: Where | None, folder: Path) -> Iterator[Mirror]:
-    """The mirror of a run folder, which need not exist yet; leaving by an exception is told to the server."""
+    """The mirror of a run folder, which need not exist yet; leaving by an exception is sent to the server."""
     mirror = Mirror(where, folder)
     try:
         yield mirror
@@ -88,7 +88,7 @@ class Sendable(Protocol):
 
 
 Asked = TypeVar("Asked", bound=Sendable)
-Given = TypeVar("Given")
+Result = TypeVar("Result")
 
 
 def training_run(train: Callable[[Asked, Mirror], Any]) -> Callable[[Asked], tuple[Run, bool]]:
@@ -120,7 +120,7 @@ def _sent(run: Run, where: Where, parent: str | None) -> bool:
     noted = _noted(run, **({"parent": parent} if parent else {}))
     # An earlier version kept more of an address than may be shown.
     before = noted.record["tracking"].get("runs", {})
-    known = {masking.masked(place, whole=True): run_id for place, run_id in before.items()}
+    known = {masking.masked(address, whole=True): run_id for address, run_id in before.items()}
     pages = noted.record["tracking"].get("pages", {})
 
     def note(run_id: str, page: str | None) -> None:
@@ -163,7 +163,7 @@ def _stopped(where: Where, run_id: str, status: str) -> None:
         Server(where).stopped(run_id, status)
 
 
-def _guarded(name: str, where: Where, act: Callable[[], Given]) -> Given | None:
+def _guarded(name: str, where: Where, act: Callable[[], Result]) -> Result | None:
     """What `act` gives; None and a warning without secrets for whatever a server and MLflow may raise."""
     try:
         if where.address and not where.proxied:  # in seconds; database drivers try for minutes

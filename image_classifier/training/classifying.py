@@ -18,7 +18,7 @@ from image_classifier.data.tables import Column, Encoded, encoded
 from image_classifier.errors import UserError
 from image_classifier.model import inference
 from image_classifier.runs import Run
-from image_classifier.training.trained import model_of, runtime_for_answers
+from image_classifier.training.trained import model_of, runtime_to_predict
 
 AT_ONCE = 256  # images in a batch, where that many fit into memory
 _PIECE_BYTES = 1 << 28  # of pixels; with a GPU two pieces are in memory
@@ -26,7 +26,7 @@ _PIECE_BYTES = 1 << 28  # of pixels; with a GPU two pieces are in memory
 Shares = npt.NDArray[np.float32]
 
 
-def answers(run: Run, paths: Sequence[Path], batch_size: int | None) -> tuple[list[str], Shares]:
+def predictions(run: Run, paths: Sequence[Path], batch_size: int | None) -> tuple[list[str], Shares]:
     """The name of every example in the paths, in their order, and the probabilities of its classes."""
     if run.columns is None:
         images = image_files(paths)
@@ -41,7 +41,7 @@ def answers(run: Run, paths: Sequence[Path], batch_size: int | None) -> tuple[li
 def classify(run: Run, pieces: Iterable[Pixels | Encoded], batch_size: int | None = None) -> Shares:
     """The probabilities of every class (columns) for every example (rows)."""
     described = run.card["input"]
-    chosen = runtime_for_answers(run)
+    chosen = runtime_to_predict(run)
     runtime.activate(chosen)
     model = model_of(run, chosen.torch_device)
     if batch_size is None:

@@ -17,16 +17,16 @@ from image_classifier.settings.config import Config
 
 _ADAPTED_TO = 2000  # training images that show a network what its input is like
 
-Rows = npt.NDArray[np.int64]
+RowNumbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Selection:
     """The rows of the training split to learn from; the split that holds the validation examples, and their rows."""
 
-    learn: Rows
+    learn: RowNumbers
     held: Split
-    held_rows: Rows
+    held_rows: RowNumbers
 
 
 def select(store: Store, config: Config) -> Selection:
@@ -39,7 +39,7 @@ def select(store: Store, config: Config) -> Selection:
     return Selection(learn, train, held)
 
 
-def learning(store: Store, chosen: Rows, config: Config, runtime: Runtime) -> Batches:
+def learning(store: Store, chosen: RowNumbers, config: Config, runtime: Runtime) -> Batches:
     """Shuffled, augmented batches."""
     return Batches(
         store.splits["train"], chosen, batch_size=config.step_settings().batch_size, mean=store.mean, std=store.std,
@@ -53,14 +53,20 @@ def augmentation(config: Config) -> Augmentation:
     return Augmentation(config.flip, config.translate, config.cutout)
 
 
-def adapting(store: Store, chosen: Rows, seed: int, runtime: Runtime, model: nn.Module) -> Batches:
+def adapting(store: Store, chosen: RowNumbers, seed: int, runtime: Runtime, model: nn.Module) -> Batches:
     """What a network sees before it learns: some of the images to learn from, drawn by the seed from all classes."""
     drawn = randomness.order(randomness.key(seed, "adapt"), len(chosen))[:_ADAPTED_TO]
     return measuring(store.splits["train"], chosen[np.sort(drawn)], store.mean, store.std, runtime, model=model)
 
 
 def measuring(
-    split: Split, chosen: Rows, mean: tuple[float, ...], std: tuple[float, ...], runtime: Runtime, *, model: nn.Module
+    split: Split,
+    chosen: RowNumbers,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    runtime: Runtime,
+    *,
+    model: nn.Module,
 ) -> Batches:
     """Batches in order, as they are, of a size that the model takes."""
     _, *shape = split.inputs.shape

@@ -20,7 +20,7 @@ from image_classifier.model import classical, inference
 from image_classifier.model.classical import Classical, plain
 from image_classifier.runtime import Runtime
 from image_classifier.settings.config import Config
-from image_classifier.training.loop import Batches, EpochReport, Step
+from image_classifier.training.loop import BatchSource, EpochReport, Step
 
 _FOLDS = 5
 _LONGEST = 200  # characters of a foreign error
@@ -32,7 +32,7 @@ class Fit:
     epochs = steps = 1
 
     def __init__(
-        self, model: nn.Module, config: Config, runtime: Runtime, *, train: Batches, val: Batches | None
+        self, model: nn.Module, config: Config, runtime: Runtime, *, train: BatchSource, val: BatchSource | None
     ) -> None:
         self.model = cast("Classical", model)
         self.config, self.runtime, self.train, self.val = config, runtime, train, val
@@ -79,7 +79,7 @@ class Fit:
         return {"sample_weight": compute_sample_weight("balanced", labels)}
 
 
-def _gathered(batches: Batches) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+def _gathered(batches: BatchSource) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
     parts = [(plain(rows), labels.numpy()) for rows, labels in batches.epoch(0)]
     return np.concatenate([rows for rows, _ in parts]), np.concatenate([labels for _, labels in parts])
 

@@ -24,7 +24,7 @@ _SMALLEST = 16  # pixels; below, shrinking takes what there is to see
 State = tuple[dict[str, Tensor], dict[str, Any]]
 
 
-class Batches(Protocol):
+class BatchSource(Protocol):
     """What the loop needs of data: batches by epoch, from any step on."""
 
     count: int
@@ -99,7 +99,14 @@ class Training:
     """A network in training: all that the next step depends on."""
 
     def __init__(
-        self, model: nn.Module, config: Config, runtime: Runtime, *, train: Batches, val: Batches | None, counts: Tensor
+        self,
+        model: nn.Module,
+        config: Config,
+        runtime: Runtime,
+        *,
+        train: BatchSource,
+        val: BatchSource | None,
+        counts: Tensor,
     ) -> None:
         self.model, self.config, self.runtime, self.train, self.val = model, config, runtime, train, val
         self.settings = config.step_settings()

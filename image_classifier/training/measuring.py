@@ -53,8 +53,8 @@ def write_again(run: Run, store: Store) -> None:
     model = model_of(run, runtime.torch_device)
     with files.lock(run.folder, f"{run.folder} is in use by another process"):
         results.write_predictions(run, results.predict(model, store, select(store, run.config), runtime))
-        results.write_figures(run, int(run.record["best_epoch"]))
-        runs.refresh(runs.read(run.folder), results.WRITTEN)  # tracking may have noted an id in it
+        results.write_metrics_and_pictures(run, int(run.record["best_epoch"]))
+        runs.refresh(runs.read(run.folder), results.RESULT_FILES)  # tracking may have noted an id in it
 
 
 def report(run: Run, store: Store, split: str) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def report(run: Run, store: Store, split: str) -> dict[str, Any]:
     chosen = results.predictions_of(arrays, split)
     if chosen is None:
         raise UserError(f"{run.name} has no {split} examples", "train with --val_fraction above 0, or use --split test")
-    return metrics.report(split, chosen, run.classes)
+    return metrics.split_metrics(split, chosen, run.classes)
 
 
 def _side(run: Run) -> int | None:

@@ -1,4 +1,4 @@
-"""The plan of a training: everything that is settled, and can be refused, before anything is written."""
+"""The plan of a training: everything that is decided, and can be refused, before anything is written."""
 
 import dataclasses
 import logging
@@ -35,7 +35,7 @@ _OTHER_RUN = "leave the setting out, or train a new run"
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """What a training needs: settings, data and which rows of it, where to compute, the model at its beginning."""
 
     composition: Composition
@@ -51,7 +51,7 @@ class Plan:
         return self.composition.config
 
 
-def plan(layers: Sequence[Layer], experiments_folder: Path, cache_folder: Path, earlier: Run | None) -> Plan:
+def plan(layers: Sequence[Layer], experiments_folder: Path, cache_folder: Path, earlier: Run | None) -> TrainingPlan:
     """The plan for a new run, or for going on with an earlier one; every refusal comes from here."""
     if earlier:  # of what is given now, only what changes no number is not what it began with
         layers = [_begun(earlier), *layers]
@@ -77,7 +77,7 @@ def plan(layers: Sequence[Layer], experiments_folder: Path, cache_folder: Path, 
     card = _card(config, store, runtime, parent)
     if earlier:
         _compare_cards(earlier.card, card, earlier.name)
-    return Plan(composition, store, selection, runtime, model.to(runtime.torch_device), card)
+    return TrainingPlan(composition, store, selection, runtime, model.to(runtime.torch_device), card)
 
 
 def refuse_other_settings(layers: Sequence[Layer], begun: Run) -> None:
@@ -93,7 +93,7 @@ def refuse_other_settings(layers: Sequence[Layer], begun: Run) -> None:
     for name, value in asked.items():
         if name == "dataset_folder":
             # Data may move while a run is unfinished, as when it goes on in a container: its digest will decide.
-            same = not begun.finished or _same_place(value, before[name])
+            same = not begun.finished or _same_data(value, before[name])
         else:
             same = not FIELDS[name].metadata["numeric"] or before.get(name) == value
         if not same:
@@ -103,8 +103,8 @@ def refuse_other_settings(layers: Sequence[Layer], begun: Run) -> None:
             )
 
 
-def _same_place(one: str, other: str) -> bool:
-    """Whether two names of data mean one place; `digits` and `./digits` do not."""
+def _same_data(one: str, other: str) -> bool:
+    """Whether two names mean one data set; `digits` and `./digits` do not."""
     named = {one, other} & set(BUILT_IN_DATA)
     return one == other or (not named and os.path.realpath(one) == os.path.realpath(other))
 
@@ -134,14 +134,15 @@ def _on_the_cpu(config: Config) -> Config:
     return dataclasses.replace(config, device="cpu", precision="fp32")
 
 
-def _refuse_other_data(store: Store, place: str, earlier: Run) -> None:
+def _refuse_other_data(store: Store, dataset_folder: str, earlier: Run) -> None:
     if store.digest == earlier.card["dataset_digest"]:
         return
     before = earlier.record["dataset_folder"]
-    if _same_place(place, before):
+    if _same_data(dataset_folder, before):
         raise UserError(f"the data has changed since {earlier.name} began", "restore it, or train a new run")
     raise UserError(
-        f"{earlier.name} was begun with dataset_folder {before}, and the data in {place} is not the same", _OTHER_RUN
+        f"{earlier.name} was begun with dataset_folder {before}, and the data in {dataset_folder} is not the same",
+        _OTHER_RUN,
     )
 
 

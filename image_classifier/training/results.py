@@ -19,7 +19,7 @@ from image_classifier.settings.names import METRICS
 from image_classifier.training.examples import Selection, measuring
 from image_classifier.visualization import plot
 
-WRITTEN = ("predictions.npz", METRICS, "metrics.png", "training_history.png", "confusion_matrix.png")
+RESULT_FILES = ("predictions.npz", METRICS, "metrics.png", "training_history.png", "confusion_matrix.png")
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -42,14 +42,14 @@ def write_predictions(measured: Run, arrays: Arrays) -> None:
     files.write_bytes(measured.path("predictions.npz"), formats.npz(arrays))
 
 
-def write_figures(measured: Run, best_epoch: int) -> None:
+def write_metrics_and_pictures(measured: Run, best_epoch: int) -> None:
     """Write metrics and pictures from what the run's files say, and from nothing else."""
     classes, history = measured.classes, measured.history()
     arrays = measured.predictions()
     test, val = predictions_of(arrays, "test"), predictions_of(arrays, "val")
     if test is None:
         raise UserError(f"{measured.path('predictions.npz')} has no test examples", "train again")
-    report = metrics.run_report(test, val, best_epoch, classes)
+    report = metrics.run_metrics(test, val, best_epoch, classes)
     files.write_json(measured.path(METRICS), report)
     counts = metrics.confusion(test.labels, test.predicted, len(classes))
     val_counts = metrics.confusion(val.labels, val.predicted, len(classes)) if val else None

@@ -1,4 +1,4 @@
-"""Train: from a request to a finished run folder, told from top to bottom."""
+"""Train: from a request to a finished run folder, step by step from top to bottom."""
 
 import dataclasses
 import logging
@@ -22,7 +22,7 @@ from image_classifier.training import checkpoint, results
 from image_classifier.training.checkpoint import Checkpoints
 from image_classifier.training.examples import adapting, learning, measuring
 from image_classifier.training.loop import Fitting, Step, Training
-from image_classifier.training.plan import Plan, plan, refuse_other_settings
+from image_classifier.training.plan import TrainingPlan, plan, refuse_other_settings
 from image_classifier.training.progress import ProgressBar
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ History = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Request:
+class TrainingRequest:
     """What is asked for: a name, data, settings, and whether an unfinished run may go on."""
 
     experiment_name: str
@@ -53,7 +53,7 @@ class Request:
 
 
 @tracking.training_run
-def train(request: Request, mirror: Mirror) -> Run:
+def train(request: TrainingRequest, mirror: Mirror) -> Run:
     """The finished run; before anything is written, all that can be wrong with the request has been looked for."""
     started = time.perf_counter()
     earlier = _earlier(request)
@@ -80,7 +80,7 @@ def train(request: Request, mirror: Mirror) -> Run:
         return _finish(begun, training, history, started)
 
 
-def _earlier(request: Request) -> Run | None:
+def _earlier(request: TrainingRequest) -> Run | None:
     """The run of that name, if there is one and it may go on with what is asked."""
     if not runs.exists(request.folder):
         return None
@@ -101,7 +101,7 @@ def _already(finished: Run) -> Run:
     return finished
 
 
-def _begin(request: Request, planned: Plan, earlier: Run | None) -> Run:
+def _begin(request: TrainingRequest, planned: TrainingPlan, earlier: Run | None) -> Run:
     """The run's record, before the first step; one that goes on keeps its beginning and adds who goes on."""
     before = earlier.record if earlier else {}
     process = provenance.collect() | {"started": provenance.now()}
@@ -134,7 +134,7 @@ def _identity(begun: Run) -> str:
     return files.digest_bytes(files.canonical_json({**parts, "key": begun.record["tracking"]["key"]}).encode())
 
 
-def _training(planned: Plan) -> Fitting:
+def _training(planned: TrainingPlan) -> Fitting:
     """The training at its first step."""
     store, rows, runtime, model = planned.store, planned.selection, planned.runtime, planned.model
     train, moments = store.splits["train"], (store.mean, store.std)
@@ -150,7 +150,7 @@ def _training(planned: Plan) -> Fitting:
     return Training(model, planned.config, runtime, train=batches, val=val, counts=counts)
 
 
-def _adapt(planned: Plan) -> None:
+def _adapt(planned: TrainingPlan) -> None:
     """Show a network what its input is like, if it is of a family that looks at it; a parent's network has seen it."""
     if family(planned.config.model).adapts and planned.config.pretrained_model is None:
         some = adapting(
@@ -183,12 +183,12 @@ def _due(training: Fitting, at: Step, saved: float) -> bool:
     return training.epoch == training.epochs or time.monotonic() - saved >= pause
 
 
-def _write_results(begun: Run, planned: Plan, training: Fitting) -> None:
+def _write_results(begun: Run, planned: TrainingPlan, training: Fitting) -> None:
     """Write the model of the best epoch, its answers, and everything that is read off them."""
     files.write_bytes(begun.path(begun.model_file), training.content(planned.card))
     answers = results.predict(planned.model, planned.store, planned.selection, planned.runtime)
     results.write_predictions(begun, answers)
-    results.write_figures(begun, training.best_epoch)
+    results.write_metrics_and_pictures(begun, training.best_epoch)
 
 
 def _finish(begun: Run, training: Fitting, history: Sequence[Mapping[str, Any]], started: float) -> Run:

@@ -56,7 +56,7 @@ def runtime_of(run: Run) -> Runtime:
     return found
 
 
-def runtime_for_answers(run: Run) -> Runtime:
+def runtime_to_predict(run: Run) -> Runtime:
     """The best runtime that this machine has for the run's model: at its precision, scikit-learn's on the CPU."""
     device = "auto" if family(run.config.model).stepwise else "cpu"
     return runtime.resolve(device, run.card["runtime"]["precision"], "auto")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from image_classifier import files, runs
-from image_classifier.evaluation.metrics import Predictions, run_report
+from image_classifier.evaluation.metrics import Predictions, run_metrics
 from image_classifier.settings.composition import compose
 
 DIGEST = "0" * 64
@@ -65,4 +65,4 @@ def answers():
 def report(answers):
     """The content of the `metrics.json` that belongs to it."""
     splits = [Predictions(answers[f"{name}_labels"], answers[f"{name}_probabilities"]) for name in ("test", "val")]
-    return run_report(*splits, 1, ("a", "b"))
+    return run_metrics(*splits, 1, ("a", "b"))

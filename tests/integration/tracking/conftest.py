@@ -46,7 +46,7 @@ def experiments(tmp_path):
 @pytest.fixture
 def new_store(experiments):
     """A SQLite store beside the runs that is not there yet."""
-    return tracking.settle(f"sqlite:///{experiments}/mlflow.db", experiments)
+    return tracking.resolve(f"sqlite:///{experiments}/mlflow.db", experiments)
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +54,7 @@ def used_store(finished, tmp_path_factory):
     """A store that one run was sent to: making its tables takes seconds."""
     folder = tmp_path_factory.mktemp("store")
     shutil.copytree(finished / "experiments/e", folder / "other/e")
-    assert tracking.send(load_run(folder / "other/e/r"), tracking.settle(f"sqlite:///{folder}/mlflow.db", folder))
+    assert tracking.send(load_run(folder / "other/e/r"), tracking.resolve(f"sqlite:///{folder}/mlflow.db", folder))
     return folder / "mlflow.db"
 
 

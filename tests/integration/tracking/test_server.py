@@ -38,7 +38,7 @@ def at(where, run):
 
 @pytest.fixture
 def where(server, experiments):
-    return tracking.settle(server.address, experiments)
+    return tracking.resolve(server.address, experiments)
 
 
 def test_a_server_gets_figures_and_files(run, where, server):
@@ -115,10 +115,10 @@ def test_a_run_is_seen_while_it_goes_and_outlives_its_server(mlflow_server, rows
     assert seen == [("r", "RUNNING")]
     assert done.finished
     assert "was not sent" in caplog.text
-    run_id = at(tracking.settle(server.address, tmp_path), done)
+    run_id = at(tracking.resolve(server.address, tmp_path), done)
     assert [step for step, _ in rows(tmp_path / "mlflow.db").metrics(run_id)["train_loss"]] == [1]
 
-    assert tracking.send(load_run(done.folder), tracking.settle(f"sqlite:///{tmp_path}/mlflow.db", tmp_path))
+    assert tracking.send(load_run(done.folder), tracking.resolve(f"sqlite:///{tmp_path}/mlflow.db", tmp_path))
     store = rows(tmp_path / "mlflow.db")
     assert store.runs() == {"r": run_id}
     assert store("select status from runs") == [("FINISHED",)]
@@ -198,7 +198,7 @@ class Forwarding(http.server.BaseHTTPRequestHandler):
 def test_a_server_behind_a_proxy_that_alone_knows_its_name_gets_the_run(run, experiments, server, monkeypatch):
     for name in ("no_proxy", "NO_PROXY", "HTTP_PROXY"):
         monkeypatch.delenv(name, raising=False)
-    where = tracking.settle("http://mlflow.invalid:5000", experiments)
+    where = tracking.resolve("http://mlflow.invalid:5000", experiments)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Forwarding) as proxy:
         proxy.behind, proxy.hosts = server.address, set()
         threading.Thread(target=proxy.serve_forever, args=(0.01,), daemon=True).start()
@@ -237,7 +237,7 @@ def test_a_server_that_refuses_or_hangs_costs_a_warning(run, experiments, refusi
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     before = {path.name: path.read_bytes() for path in run.folder.iterdir()}
-    where = tracking.settle(f"http://me:{SECRET}@127.0.0.1:{refusing.server_port}", experiments)
+    where = tracking.resolve(f"http://me:{SECRET}@127.0.0.1:{refusing.server_port}", experiments)
     assert tracking.send(run, where) is False
     assert "e/r was not sent to http://***@127.0.0.1" in caplog.text
     assert SECRET not in caplog.text
@@ -251,7 +251,7 @@ def test_a_store_that_cannot_be_used_costs_a_warning(run, experiments, damage, c
         store.write_text("not a database, but longer than its header would be " * 3)
     else:
         store.mkdir()
-    where = tracking.settle(f"sqlite:///{store if damage != 'read only' else '/proc/mlflow.db'}", experiments)
+    where = tracking.resolve(f"sqlite:///{store if damage != 'read only' else '/proc/mlflow.db'}", experiments)
     assert tracking.send(run, where) is False
     assert "was not sent to sqlite:" in caplog.text
     assert load_run(run.folder).finished

@@ -128,7 +128,7 @@ def test_a_copy_of_the_run_is_the_same_run_and_another_store_gets_its_own(sent, 
     copy = Run(tmp_path / "else/e/r", record(run))
     assert tracking.send(copy, where)
     assert list(rows(where.store).runs().values()) == [sent[1]]
-    other = tracking.settle(f"sqlite:///{tmp_path}/other.db", tmp_path)
+    other = tracking.resolve(f"sqlite:///{tmp_path}/other.db", tmp_path)
     assert tracking.send(copy, other)
     assert set(record(copy)["tracking"]["runs"]) == {where.shown, other.shown}
     assert rows(tmp_path / "other.db").runs().keys() == {"r"}
@@ -154,7 +154,7 @@ from pathlib import Path
 from image_classifier import runs, tracking
 import mlflow.tracking, mlflow.store.tracking.sqlalchemy_store
 folder = Path(sys.argv[1])
-where = tracking.settle(f"sqlite:///{folder}/mlflow.db", folder)
+where = tracking.resolve(f"sqlite:///{folder}/mlflow.db", folder)
 children = []
 for number in range(10):
     child = os.fork()

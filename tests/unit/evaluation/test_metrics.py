@@ -150,14 +150,14 @@ def test_a_tie_goes_to_the_class_with_the_lowest_index():
 def test_an_empty_split_has_no_figures_and_raises_nothing():
     empty = Predictions(np.empty(0, np.int64), np.empty((0, 2), np.float32))
     nothing = {"n": 0, "accuracy": None, "ci95": None, "precision": None, "recall": None, "f1": None}
-    assert metrics.report("val", empty, ["a", "b"]) == {
+    assert metrics.split_metrics("val", empty, ["a", "b"]) == {
         "split": "val", "n": 0, "accuracy": None, "accuracy_ci95": None, "loss": None, "macro_f1": None, "ece": None,
         "per_class": {"a": nothing, "b": nothing}, "val": None,
     }  # fmt: skip
 
 
 def test_the_report_has_the_contracts_keys_in_order_and_is_strict_json():
-    report = metrics.run_report(predictions(absent=[2]), predictions(50, seed=9), 4, CLASSES)
+    report = metrics.run_metrics(predictions(absent=[2]), predictions(50, seed=9), 4, CLASSES)
     assert list(report) == [
         "split", "n", "accuracy", "accuracy_ci95", "loss", "macro_f1", "ece", "per_class", "val"
     ]  # fmt: skip
@@ -168,7 +168,7 @@ def test_the_report_has_the_contracts_keys_in_order_and_is_strict_json():
 
 def test_the_report_takes_test_figures_from_test_and_validation_figures_from_validation():
     test, val = predictions(300, seed=1), predictions(200, seed=2)
-    report = metrics.run_report(test, val, 4, CLASSES)
+    report = metrics.run_metrics(test, val, 4, CLASSES)
     assert report["split"] == "test"
     assert (report["n"], report["accuracy"]) == (300, truth.accuracy_score(test.labels, test.predicted))
     assert (report["val"]["n"], report["val"]["best_epoch"]) == (200, 4)
@@ -177,7 +177,7 @@ def test_the_report_takes_test_figures_from_test_and_validation_figures_from_val
 
 
 def test_a_run_without_validation_has_none_in_its_report():
-    assert metrics.run_report(predictions(20), None, None, CLASSES)["val"] is None
+    assert metrics.run_metrics(predictions(20), None, None, CLASSES)["val"] is None
 
 
 GOOD = np.array([[0.5, 0.5], [0.9, 0.1]], np.float32)

@@ -5,7 +5,7 @@ import pytest
 
 from image_classifier.evaluation import summary
 from image_classifier.evaluation.comparison import Compared, compare
-from image_classifier.evaluation.metrics import Predictions, run_report
+from image_classifier.evaluation.metrics import Predictions, run_metrics
 
 pytestmark = pytest.mark.unit
 
@@ -23,7 +23,7 @@ def predictions(wrong=()):
 
 
 def told(test, *, classes=("cat", "dog", "emu"), val=None, **more):
-    metrics = run_report(test, val, 4 if val else None, classes)
+    metrics = run_metrics(test, val, 4 if val else None, classes)
     return summary.markdown(summary.Summarised("pets/first", metrics, test, {"model": "cnn"}, {}, **more))
 
 

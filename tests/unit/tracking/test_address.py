@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from image_classifier.errors import UserError
-from image_classifier.tracking import Where, settle
+from image_classifier.tracking import Where, resolve
 
 FOLDER = Path("some runs")
 
@@ -17,18 +17,18 @@ def no_environment(monkeypatch):
 
 
 def test_a_flag_wins_over_the_environment_and_that_over_a_store_beside_the_runs(monkeypatch):
-    assert settle(None, FOLDER).uri == "sqlite:///some runs/mlflow.db"
+    assert resolve(None, FOLDER).uri == "sqlite:///some runs/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://elsewhere:5000")
-    assert settle(None, FOLDER).uri == "http://elsewhere:5000"
-    assert settle("sqlite:///mine.db", FOLDER).uri == "sqlite:///mine.db"
-    assert settle("", FOLDER).uri == "http://elsewhere:5000"
+    assert resolve(None, FOLDER).uri == "http://elsewhere:5000"
+    assert resolve("sqlite:///mine.db", FOLDER).uri == "sqlite:///mine.db"
+    assert resolve("", FOLDER).uri == "http://elsewhere:5000"
 
 
 @pytest.mark.parametrize("word", ["off", "OFF", " off "])
 def test_off_turns_tracking_off_by_flag_and_by_environment(word, monkeypatch):
-    assert settle(word, FOLDER) is None
+    assert resolve(word, FOLDER) is None
     monkeypatch.setenv("MLFLOW_TRACKING_URI", word)
-    assert settle(None, FOLDER) is None
+    assert resolve(None, FOLDER) is None
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_off_turns_tracking_off_by_flag_and_by_environment(word, monkeypatch):
     ],
 )
 def test_host_and_port_are_those_that_the_address_means(uri, address):
-    assert settle(uri, FOLDER).address == address
+    assert resolve(uri, FOLDER).address == address
 
 
 @pytest.mark.parametrize(
@@ -118,13 +118,13 @@ def test_files_lie_beside_a_sqlite_store_and_else_under_the_experiments_folder()
 )  # fmt: skip
 def test_what_is_no_address_is_refused_with_a_way_out(uri):
     with pytest.raises(UserError, match="is not the address of a tracking server") as refused:
-        settle(uri, FOLDER)
+        resolve(uri, FOLDER)
     assert refused.value.hint
 
 
 def test_a_misspelled_scheme_is_met_with_the_nearest():
     with pytest.raises(UserError, match="did you mean http"):
-        settle("htp://host:5000", FOLDER)
+        resolve("htp://host:5000", FOLDER)
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_a_misspelled_scheme_is_met_with_the_nearest():
     ],
 )
 def test_an_address_is_shown_without_its_secrets(uri, shown):
-    where = settle(uri, FOLDER)
+    where = resolve(uri, FOLDER)
     assert where.shown == shown
     assert "s3" not in repr(where)
 
@@ -168,5 +168,5 @@ def test_a_refused_address_is_shown_without_its_password():
         "htp://host?s3cret",
     ):
         with pytest.raises(UserError) as refused:
-            settle(uri, FOLDER)
+            resolve(uri, FOLDER)
         assert "s3cret" not in str(refused.value)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.unit
 @pytest.fixture
 def sent(tmp_path, made):
     """An unfinished run that a server, which is not there, knows by an id; and that server."""
-    where = tracking.settle("http://127.0.0.1:9", tmp_path)
+    where = tracking.resolve("http://127.0.0.1:9", tmp_path)
     run = made(tmp_path / "e" / "r", runs.UNFINISHED, tracking={"key": "k", "runs": {where.shown: "id"}})
     return run, where
 
@@ -36,7 +36,7 @@ def test_a_process_that_is_refused_does_not_call_anothers_run_failed(sent, caplo
 
 def test_a_store_in_a_folder_whose_lock_another_holds_can_be_written_to(tmp_path):
     """As a sweep holds its folder's lock while its workers send their runs."""
-    where = tracking.settle(f"sqlite:///{tmp_path}/mlflow.db", tmp_path)
+    where = tracking.resolve(f"sqlite:///{tmp_path}/mlflow.db", tmp_path)
     written = []
 
     def write():

@@ -12,7 +12,7 @@ from image_classifier.runtime import Runtime
 from image_classifier.settings.composition import compose
 from image_classifier.settings.layers import flag_layer
 from image_classifier.training import examples, train
-from image_classifier.training.plan import Plan
+from image_classifier.training.plan import TrainingPlan
 
 pytestmark = pytest.mark.unit
 
@@ -61,7 +61,7 @@ def test_which_images_it_sees_is_decided_by_the_seed_among_those_to_learn_from()
 def test_the_default_networks_stem_is_fitted_to_all_classes_and_not_to_the_first():
     store, settings = sorted_store([2200, 2200, 2200]), composed()
     model = build(settings.config, 3, SHAPE)
-    train._adapt(Plan(settings, store, examples.select(store, settings.config), RUNTIME, model, {}))
+    train._adapt(TrainingPlan(settings, store, examples.select(store, settings.config), RUNTIME, model, {}))
     pixels = torch.from_numpy((store.splits["train"].inputs / 255 - 0.5) / 0.01).float()
     with torch.no_grad():
         seen = model.stem(pixels.permute(0, 3, 1, 2)).square().mean((0, 2, 3))

@@ -12,7 +12,7 @@ from image_classifier.settings.layers import CODE, Layer
 from image_classifier.tracking import mirroring
 from image_classifier.training.checkpoint import NEWEST
 from image_classifier.training.plan import plan
-from image_classifier.training.train import Request, train
+from image_classifier.training.train import TrainingRequest, train
 
 pytestmark = pytest.mark.unit
 
@@ -28,7 +28,7 @@ def layers(dataset=None, **values):
 
 
 def request(folder, given, name="r", **more):
-    return Request("e", name, given, folder / "experiments", folder / "cache", **more)
+    return TrainingRequest("e", name, given, folder / "experiments", folder / "cache", **more)
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +172,7 @@ def test_a_run_that_another_process_begins_meanwhile_is_not_gone_on_with_by_anot
 def test_nothing_of_tracking_is_written_while_another_holds_the_runs_lock(finished, tmp_path):
     """As when `evaluate` writes the record anew while a sweep or a training sends the run."""
     folder = shutil.copytree(finished / "experiments/e/r", tmp_path / "e/r")
-    run, where = runs.read(folder), tracking.settle("http://127.0.0.1:9", tmp_path)
+    run, where = runs.read(folder), tracking.resolve("http://127.0.0.1:9", tmp_path)
     sender = threading.Thread(target=mirroring.send, args=(run, where, "a parent"))
     with files.lock(folder, "busy"):
         before = (folder / "run.json").read_bytes()

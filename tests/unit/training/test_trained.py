@@ -8,7 +8,7 @@ import pytest
 from image_classifier import runtime
 from image_classifier.runs import Run
 from image_classifier.settings.composition import compose
-from image_classifier.training.trained import runtime_for_answers
+from image_classifier.training.trained import runtime_to_predict
 
 pytestmark = pytest.mark.unit
 
@@ -20,4 +20,4 @@ def test_scikit_learns_models_are_asked_on_the_cpu_of_a_machine_with_a_gpu(monke
         "card": {"runtime": {"precision": "fp32"}, "settings": {}},
     }
     asked = Run(Path(), record)
-    assert runtime_for_answers(asked).device == "cpu"
+    assert runtime_to_predict(asked).device == "cpu"
