@@ -2,14 +2,13 @@
 
 import argparse
 import re
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from image_classifier import files
 from image_classifier.errors import UserError, suggestion
 from image_classifier.settings.config import FIELDS, kind
-from image_classifier.settings.layers import Layer, deciding, flag_layer
+from image_classifier.settings.layers import Layer, flag_layer, without_lists
 from image_classifier.settings.names import BUILT_IN_DATA, DEFAULT_DATASET
 
 
@@ -91,18 +90,4 @@ def layers(arguments: argparse.Namespace, *, lists: bool = False) -> list[Layer]
     from image_classifier.settings.composition import file_layer  # noqa: PLC0415  (OmegaConf, a tenth of a second)
 
     given = [*(file_layer(path, lists=True) for path in arguments.config), flag_layer(flags)]
-    return given if lists else list(_without_lists(given))
-
-
-def _without_lists(given: Sequence[Layer]) -> Iterator[Layer]:
-    """The layers without the lists that a later layer replaces; one that stays is for a sweep."""
-    last = deciding(given)
-    for layer in given:
-        lists = [name for name, value in layer.values.items() if isinstance(value, list)]
-        for name in lists:
-            if last[name] is layer:
-                raise UserError(
-                    f"{name} in {layer.origin} has a list of values",
-                    f"image_classifier sweep trains a run for each; --{name} chooses one",
-                )
-        yield Layer(layer.origin, {name: value for name, value in layer.values.items() if name not in lists})
+    return given if lists else without_lists(given)

@@ -7,6 +7,7 @@ from image_classifier.runs.record import (
     UNFINISHED,
     Run,
     finish,
+    new_key,
     read,
     refresh,
     write_record,
@@ -15,5 +16,5 @@ from image_classifier.settings.names import RECORD
 
 __all__ = [
     "FINISHED", "RECORD", "RESULTS", "UNFINISHED", "Run", "exists", "find", "finish", "listing", "locate",
-    "members", "read", "refresh", "write_record",
+    "members", "new_key", "read", "refresh", "write_record",
 ]  # fmt: skip

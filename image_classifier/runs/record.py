@@ -1,5 +1,6 @@
 """A run folder and its record, `run.json`: read with a check of all that the program relies on, and written."""
 
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,6 +144,11 @@ def _agreements(run: Run) -> Iterator[tuple[str, bool]]:
     yield "origins names what is no setting of it", run.record["origins"].keys() <= run.record["config"].keys()
     if run.finished:
         yield "files lacks a result", {run.model_file, *RESULTS} <= run.record["files"].keys()
+
+
+def new_key() -> str:
+    """What says that a run, or a sweep, is the same one, wherever its folder goes."""
+    return uuid.uuid4().hex
 
 
 def write_record(run: Run) -> None:

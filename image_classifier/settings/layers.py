@@ -87,6 +87,21 @@ def deciding(layers: Sequence[Layer]) -> dict[str, Layer]:
     return {name: layer for layer in layers for name in layer.values}
 
 
+def without_lists(layers: Sequence[Layer]) -> list[Layer]:
+    """The layers without the lists that a later layer replaces; one that stays is for a sweep."""
+    last, plain = deciding(layers), []
+    for layer in layers:
+        lists = [name for name, value in layer.values.items() if isinstance(value, list)]
+        for name in lists:
+            if last[name] is layer:
+                raise UserError(
+                    f"{name} in {layer.origin} has a list of values",
+                    f"image_classifier sweep trains a run for each; --{name} chooses one",
+                )
+        plain.append(Layer(layer.origin, {name: value for name, value in layer.values.items() if name not in lists}))
+    return plain
+
+
 def checked_layer(origin: Origin, values: Mapping[str, Any]) -> Layer:
     """The layer with these values, but for empty ones; unknown names and what would be interpreted are refused."""
     for name, value in values.items():

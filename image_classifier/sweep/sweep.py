@@ -57,7 +57,7 @@ def _begin(request: SweepRequest, plan: SweepPlan) -> Sweep:
         "started": earlier.get("started") or provenance.now(),
         "finished": None,
         "command": provenance.command(sys.argv),
-        "tracking": earlier.get("tracking") or {"key": tracking.new_key()},
+        "tracking": earlier.get("tracking") or {"key": runs.new_key()},
     }
     begun = Sweep(request.folder, record)
     sweep_record.write(begun)

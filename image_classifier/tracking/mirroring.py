@@ -6,7 +6,6 @@ import logging
 import socket
 import time
 import traceback
-import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -104,11 +103,6 @@ def training_run(train: Callable[[Asked, Mirror], Any]) -> Callable[[Asked], tup
     return mirrored
 
 
-def new_key() -> str:
-    """What says that a run is the same one, wherever its folder goes."""
-    return uuid.uuid4().hex
-
-
 def send(run: Run, where: Where, parent: str | None = None) -> bool:
     """Send what the server does not have of a run, keep its id and page in run.json; whether all is there now."""
     # Nobody else writes its files meanwhile, or begins another entry for it; a run in training holds its lock already.
@@ -134,7 +128,7 @@ def _sent(run: Run, where: Where, parent: str | None) -> bool:
 def _noted(run: Run, **more: Any) -> Run:
     """The run with this in the part of its record that is about tracking, written if it is new."""
     before = run.record.get("tracking", {})
-    tracking = {"key": new_key(), **before, **more}
+    tracking = {"key": runs.new_key(), **before, **more}
     if tracking == before:
         return run
     noted = runs.Run(run.folder, {**run.record, "tracking": tracking})

@@ -116,7 +116,7 @@ def _begin(request: TrainingRequest, planned: TrainingPlan, earlier: Run | None)
         "resumed": [*before.get("resumed", []), *([process] if earlier else [])],
         "timing": before.get("timing") or {"started": provenance.now()},
         "tags": {**before.get("tags", {}), **request.tags},
-        "tracking": {"key": tracking.new_key(), "parent": request.parent, **before.get("tracking", {})},
+        "tracking": {"key": runs.new_key(), "parent": request.parent, **before.get("tracking", {})},
     }
     begun = Run(request.folder, record)
     runs.write_record(begun)

@@ -169,7 +169,7 @@ def test_ten_runs_sent_at_once_to_a_store_that_is_not_there_yet_all_arrive(run, 
     where = new_store
     for number in range(10):
         copied = shutil.copytree(run.folder, experiments / "e" / f"r{number}")
-        runs.write_record(Run(copied, {**run.record, "tracking": {"key": tracking.new_key()}}))
+        runs.write_record(Run(copied, {**run.record, "tracking": {"key": runs.new_key()}}))
     said = subprocess.run([sys.executable, "-W", "ignore", "-c", TEN, experiments], capture_output=True, text=True)
     assert said.stdout.strip() == str([0] * 10), said.stderr
     held = rows(where.store)
