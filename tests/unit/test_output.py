@@ -10,7 +10,7 @@ import pytest
 
 from image_classifier import files, output
 from image_classifier.cli import config
-from image_classifier.errors import NotSentError, of_system
+from image_classifier.errors import NotSentError
 from image_classifier.main import main
 
 pytestmark = pytest.mark.unit
@@ -146,19 +146,6 @@ def test_the_process_of_a_command_ends_with_the_code_that_it_earned():
         command = [sys.executable, "-u", "-c", program, *arguments]
         with os.fdopen(without_a_reader(), "wb") as nobody:
             assert subprocess.run(command, stdout=nobody, stderr=nobody, timeout=60).returncode == code
-
-
-@pytest.mark.parametrize(
-    ("error", "what"),
-    [
-        (FileNotFoundError(2, "No such file or directory", "a.csv"), "a.csv: No such file or directory"),
-        (OSError("cannot identify this"), "cannot identify this"),
-        (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
-        (BrokenPipeError(), "BrokenPipeError"),
-    ],
-)
-def test_an_error_of_the_system_says_what_it_knows(error, what):
-    assert of_system(error).what == what
 
 
 def test_the_error_of_a_command_names_no_output_that_has_nothing_to_do_with_it(monkeypatch, capsys):
