@@ -7,8 +7,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from image_classifier.errors import UserError
+from image_classifier.settings.composition import compose
 from image_classifier.settings.config import FIELDS, Config, StepSettings, check, expected, kind, spelled
-from image_classifier.settings.layers import compose
 
 pytestmark = pytest.mark.unit
 
