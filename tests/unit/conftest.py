@@ -75,7 +75,7 @@ def trained(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("trained")
     where = {"experiments_folder": folder / "experiments", "cache_folder": folder / "cache"}
-    settings = {"model": "dense", "num_epochs": 1, "num_threads": "1", "seed": 3}
+    settings = {"model": "dense", "num_epochs": 1, "num_threads": "1", "precision": "fp32", "seed": 3}
     return train(dataset_folder="wine", experiment_name="e", run_name="r", **where, **settings)
 
 
