@@ -20,6 +20,7 @@ def test_who_sees_the_exception_itself_sees_what_and_what_to_do():
         (OSError("cannot identify this"), "cannot identify this"),
         (OSError(28, "No space left on device"), "[Errno 28] No space left on device"),
         (BrokenPipeError(), "BrokenPipeError"),
+        (OSError(5, "", "a.csv"), "[Errno 5] : 'a.csv'"),
     ],
 )
 def test_an_error_of_the_system_says_what_it_knows(error, what):

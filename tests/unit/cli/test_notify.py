@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from image_classifier import files, webhook
+from image_classifier import files, runs, webhook
 from image_classifier.main import main
 
 pytestmark = pytest.mark.unit
@@ -34,10 +34,15 @@ def test_a_run_is_compared_with_the_parent_that_it_started_from(trained, tmp_pat
     record["card"] = record["card"] | {"parent_sha256": record["files"]["model.pth"]["sha256"]}
     files.write_json(tmp_path / "e" / "child" / "run.json", record)
     assert main(["notify", "e/child", "--experiments_folder", str(tmp_path)]) == 0
-    assert "e/parent" in capsys.readouterr().out
-    (tmp_path / "e" / "parent" / "run.json").unlink()
-    assert main(["notify", "e/child", "--experiments_folder", str(tmp_path)]) == 0
-    assert "not distinguishable" not in capsys.readouterr().out
+    assert "e/parent |" in capsys.readouterr().out
+    parent = tmp_path / "e" / "parent" / "run.json"
+    for other in (
+        {"status": runs.UNFINISHED},
+        {"files": {**record["files"], "model.pth": record["files"]["metrics.json"]}},
+    ):
+        files.write_json(parent, {name: value for name, value in trained.record.items() if name != "files"} | other)
+        assert main(["notify", "e/child", "--experiments_folder", str(tmp_path)]) == 0
+        assert "e/parent |" not in capsys.readouterr().out
 
 
 def test_a_summary_is_markdown_and_needs_a_run(command):

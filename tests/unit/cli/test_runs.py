@@ -29,7 +29,8 @@ def test_an_unfinished_or_damaged_run_has_no_figures(made, tmp_path, capsys, cap
         ["e/begun", "unfinished", "cnn", "d"],
         ["e/damaged", "finished", "cnn", "d"],
     ]
-    assert "metrics.json" in caplog.text
+    assert "damaged/metrics.json" in caplog.text
+    assert "begun" not in caplog.text
 
 
 def test_what_is_no_folder_is_refused(tmp_path, capsys):
