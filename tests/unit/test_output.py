@@ -115,16 +115,9 @@ def test_the_table_of_runs_is_printed_where_the_terminal_knows_only_ascii(tmp_pa
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(taken, encoding="ascii"))
     assert main(["runs", "--experiments_folder", str(tmp_path)]) == 0
     last = taken.getvalue().decode("ascii").splitlines()[-1]
-    assert last.split() == [
-        "e/r",
-        "finished",
-        "cnn",
-        "chats/\\xe9t\\xe9",
-        "0.5000",
-        "0.4000\\u20130.6000",
-        "\\u2013",
-        "now",
-    ]
+    (low, high), figures = report["accuracy_ci95"], (report["accuracy"], report["val"]["accuracy"])
+    shown = [f"{figures[0]:.4f}", f"{low:.4f}\\u2013{high:.4f}", f"{figures[1]:.4f}"]
+    assert last.split() == ["e/r", "finished", "cnn", "chats/\\xe9t\\xe9", *shown]
 
 
 def test_no_file_takes_the_place_of_a_closed_stream(tmp_path):

@@ -90,3 +90,9 @@ def test_every_default_is_a_value_that_its_setting_allows():
         if name != "model":
             check(field, field.default, "the default")
     assert compose([], "net").config.step_settings().learning_rate == 0.001
+
+
+def test_what_decides_how_data_is_prepared():
+    config = Config(model="knn", target_column="kind", drop_columns=" a, b,,", split_seed=7)
+    expected = {"image_size": None, "split_seed": 7, "target_column": "kind", "drop_columns": ("a", "b")}
+    assert config.data_settings() == expected

@@ -5,7 +5,7 @@ import pytest
 from image_classifier import cpus
 from image_classifier.errors import UserError
 from image_classifier.settings.layers import CODE, Layer
-from image_classifier.sweep.plan import Request, plan
+from image_classifier.sweep.plan import SweepRequest, plan
 from image_classifier.training import train
 
 pytestmark = pytest.mark.unit
@@ -18,7 +18,7 @@ def planned(cache, tmp_path, monkeypatch):
 
     def call(at_once=2, name="e", **values):
         given = [Layer(CODE, {"dataset_folder": "wine", "model": ["naive_bayes", "dense"]} | values)]
-        return plan(Request(name, given, at_once, tmp_path, cache, None, {}))
+        return plan(SweepRequest(name, given, at_once, tmp_path, cache, None, {}))
 
     return call
 
@@ -44,7 +44,7 @@ def test_threads_that_are_given_are_everyones(planned):
 def test_a_run_that_is_there_counts_if_it_is_what_the_grid_asks_for(planned, cache, tmp_path):
     child = planned().children[0]
     threads = Layer(CODE, {"num_threads": "1"})
-    train.train(train.Request("e", child.name, [*child.layers, threads], tmp_path, cache))
+    train.train(train.TrainingRequest("e", child.name, [*child.layers, threads], tmp_path, cache))
     made = planned()
     assert list(made.trained) == [child.name]
     assert made.layers(made.children[0])[0].values == {"num_threads": "1"}, "a run that has begun keeps its own"

@@ -62,9 +62,9 @@ def test_an_unfinished_sweep_is_refused_with_the_way_on(tmp_path, report):
 )
 def test_a_record_that_was_changed_is_refused(swept, change, told):
     record.write(swept)
-    made = json.loads((swept.folder / record.RECORD).read_text())
+    made = json.loads((swept.folder / record.SWEEP_RECORD).read_text())
     change(made)
-    files.write_json(swept.folder / record.RECORD, made)
+    files.write_json(swept.folder / record.SWEEP_RECORD, made)
     with pytest.raises(UserError) as caught:
         record.read(swept.folder)
     assert told in caught.value.what
@@ -81,7 +81,7 @@ def test_the_table_has_a_line_for_each_run_and_the_figures_have_their_intervals(
     figures = json.loads((swept.folder / record.METRICS).read_text())
     assert list(figures) == ["learning_rate-0.1"]
     assert figures["learning_rate-0.1"]["accuracy_ci95"] == report["accuracy_ci95"]
-    assert {path.name for path in swept.folder.iterdir()} == set(record.WRITTEN)
+    assert {path.name for path in swept.folder.iterdir()} == set(record.SWEEP_FILES)
 
 
 def test_where_every_run_failed_no_picture_of_an_earlier_grid_stays(swept):
@@ -109,4 +109,4 @@ def test_a_server_is_told_of_the_grid_the_counts_and_the_best(swept):
     assert entry.tags == {"a": "b", "grid.learning_rate": "0.1, 1"}
     assert (entry.metrics["finished_runs"], entry.metrics["failed_runs"]) == (1, 1)
     assert entry.metrics["best_accuracy"] == swept.best.test
-    assert [path.name for path in entry.files] == [record.RECORD]
+    assert [path.name for path in entry.files] == [record.SWEEP_RECORD]

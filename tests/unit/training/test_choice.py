@@ -7,9 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from image_classifier import compose
 from image_classifier.settings.layers import CODE, DEFAULT, Kind, Layer
-from image_classifier.training.choice import data_settings, default_model
+from image_classifier.training.choice import default_model
 
 pytestmark = pytest.mark.unit
 
@@ -74,9 +73,3 @@ def test_the_parents_card_wins_over_the_data(tmp_path):
     assert found == ("resnet18", Kind.PARENT, "the card of model.pth")
     assert saved(state)[:2] == ("cnn", Kind.DATA)
     assert chosen(tmp_path, pretrained_model="torchvision", dataset_folder="digits")[:2] == ("cnn", Kind.DATA)
-
-
-def test_what_decides_how_data_is_prepared():
-    config = compose(model="dense", target_column="kind", drop_columns=" a, b,,", split_seed=7)
-    expected = {"image_size": None, "split_seed": 7, "target_column": "kind", "drop_columns": ("a", "b")}
-    assert data_settings(config) == expected

@@ -5,7 +5,7 @@ import pytest
 
 from image_classifier.data.preparing import prepare
 from image_classifier.errors import UserError
-from image_classifier.training.classifying import answers, classify
+from image_classifier.training.classifying import classify, predictions
 
 pytestmark = pytest.mark.unit
 
@@ -23,7 +23,7 @@ def table(trained, cache, tmp_path):
 
 @pytest.mark.parametrize("batch_size", [None, 1, 10])
 def test_the_test_rows_get_the_answers_that_the_run_has_kept(trained, table, batch_size):
-    names, shares = answers(trained, [table], batch_size)
+    names, shares = predictions(trained, [table], batch_size)
     assert names == [f"{table}:{row}" for row in range(1, 28)]
     np.testing.assert_allclose(shares, trained.predictions()["test_probabilities"], atol=1e-6)
 
@@ -31,7 +31,7 @@ def test_the_test_rows_get_the_answers_that_the_run_has_kept(trained, table, bat
 def test_several_tables_are_answered_in_their_order(trained, table, tmp_path):
     lines = table.read_text().splitlines()
     (tmp_path / "last.csv").write_text("\n".join([lines[0], lines[-1]]))
-    names, shares = answers(trained, [tmp_path / "last.csv", table], None)
+    names, shares = predictions(trained, [tmp_path / "last.csv", table], None)
     assert names[0] == f"{tmp_path / 'last.csv'}:1"
     np.testing.assert_allclose(shares[0], shares[-1], atol=1e-6)
 
@@ -39,11 +39,11 @@ def test_several_tables_are_answered_in_their_order(trained, table, tmp_path):
 def test_what_is_no_table_or_lacks_a_column_is_refused(trained, table, tmp_path):
     (tmp_path / "image.png").touch()
     with pytest.raises(UserError, match=r"image\.png is no table") as caught:
-        answers(trained, [tmp_path / "image.png"], None)
+        predictions(trained, [tmp_path / "image.png"], None)
     assert ".csv" in caught.value.hint
     table.write_text("\n".join(line.rpartition(",")[0] for line in table.read_text().splitlines()))
     with pytest.raises(UserError, match="no column alcohol"):
-        answers(trained, [table], None)
+        predictions(trained, [table], None)
 
 
 def test_pieces_are_answered_one_after_the_other(trained, cache):

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.unit
 
 def test_its_own_data_gives_the_same_files_to_the_byte(trained, cache, tmp_path):
     run = runs.read(shutil.copytree(trained.folder, tmp_path / "e" / "r"))
-    before = {name: run.path(name).read_bytes() for name in (*results.WRITTEN, runs.RECORD)}
-    for name in results.WRITTEN:
+    before = {name: run.path(name).read_bytes() for name in (*results.RESULT_FILES, runs.RECORD)}
+    for name in results.RESULT_FILES:
         run.path(name).unlink()
     store = measuring.opened(run, None, cache)
     assert measuring.is_own(store, run)

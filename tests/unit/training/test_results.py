@@ -28,9 +28,9 @@ def test_figures_and_pictures_are_made_of_the_files_alone(made, tmp_path, answer
     results.write_predictions(run, answers)
     row = {"epoch": 1, "loss": 1.0, "acc": 0.5, "val_loss": 1.0, "val_acc": 0.5, "lr": 0.1, "seconds": 1.0}
     files.write_text(run.path("training_history.csv"), formats.history_csv([row]))
-    results.write_figures(run, 1)
+    results.write_metrics_and_pictures(run, 1)
     assert run.metrics() == report
-    assert {path.name for path in run.folder.iterdir()} >= set(results.WRITTEN)
+    assert {path.name for path in run.folder.iterdir()} >= set(results.RESULT_FILES)
     assert run.path("metrics.png").read_bytes().startswith(b"\x89PNG")
 
 
