@@ -1,4 +1,4 @@
-"""Run folders with a record as a training writes it."""
+"""Run folders with a record as a training writes it, and one finished run that tests only read."""
 
 import dataclasses
 
@@ -66,3 +66,20 @@ def report(answers):
     """The content of the `metrics.json` that belongs to it."""
     splits = [Predictions(answers[f"{name}_labels"], answers[f"{name}_probabilities"]) for name in ("test", "val")]
     return run_metrics(*splits, 1, ("a", "b"))
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """The finished run e/r under `experiments`, `dense` on wine after one epoch; tests only read it."""
+    from image_classifier import train
+
+    folder = tmp_path_factory.mktemp("trained")
+    where = {"experiments_folder": folder / "experiments", "cache_folder": folder / "cache"}
+    settings = {"model": "dense", "num_epochs": 1, "num_threads": "1", "precision": "fp32", "seed": 3}
+    return train(dataset_folder="wine", experiment_name="e", run_name="r", **where, **settings)
+
+
+@pytest.fixture(scope="session")
+def cache(trained):
+    """The folder with the prepared store of the data that `trained` learned from."""
+    return trained.folder.parents[2] / "cache"

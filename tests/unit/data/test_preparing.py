@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from PIL import Image
-from sklearn.datasets import load_digits
 
 from image_classifier import files
 from image_classifier.data.store import open_store
@@ -54,20 +53,6 @@ def test_a_constant_channel_has_deviation_one(tmp_path, prepared):
             Image.new("RGB", (8, 8), (7, number, 200)).save(tmp_path / "flat" / name / f"{number}.png")
     assert prepared(tmp_path / "flat").std[0] == 1.0
     assert 0 < prepared(tmp_path / "flat").std[1] < 1
-
-
-def test_digits_are_scikit_learns_at_full_brightness(prepared):
-    store = prepared("digits")
-    assert store.classes == tuple("0123456789")
-    assert store.shape == (8, 8, 1)
-    assert [len(store.splits[name].labels) for name in ("train", "test")] == [1527, 270]
-    expected = sorted(round(v * 255 / 16) for v in load_digits().images.ravel())
-    stored = np.concatenate([split.inputs.ravel() for split in store.splits.values()])
-    assert np.array_equal(np.sort(stored), expected)
-
-
-def test_digits_can_be_prepared_at_another_size(prepared):
-    assert prepared("digits", image_size=12).splits["train"].inputs.shape == (1527, 12, 12, 1)
 
 
 def test_a_test_folder_is_the_test_split_whatever_the_seed(pets, prepared):

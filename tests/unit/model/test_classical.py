@@ -95,24 +95,6 @@ def test_a_class_without_training_rows_gets_the_least_there_is():
     assert np.allclose(found.sum(1), 1)
 
 
-def test_balanced_classes_weigh_rows_as_scikit_learn_does():
-    few = np.flatnonzero((LABELS != 2) | (np.arange(178) % 8 == 0))
-    batches = Batches(ROWS[few], LABELS[few])
-    weighed = fitted("logistic_regression", batches, class_weights="balanced")[0].model
-    there = LogisticRegression(max_iter=5000, class_weight="balanced").fit(ROWS[few].astype(np.float64), LABELS[few])
-    assert np.allclose(shares(weighed), there.predict_proba(ROWS.astype(np.float64)), atol=1e-4)
-    with pytest.raises(UserError, match="knn cannot weigh"):
-        fitted("knn", class_weights="balanced")
-
-
-def test_too_few_rows_for_calibration_are_refused_and_few_are_enough():
-    one = np.concatenate([np.flatnonzero(LABELS < 2), np.flatnonzero(LABELS == 2)[:1]])
-    with pytest.raises(UserError, match="two training rows of each class"):
-        fitted("linear_svm", Batches(ROWS[one], LABELS[one]))
-    two = np.concatenate([np.flatnonzero(LABELS < 2), np.flatnonzero(LABELS == 2)[:2]])
-    assert fitted("linear_svm", Batches(ROWS[two], LABELS[two]))[1].acc > 0.9
-
-
 def test_a_file_with_a_foreign_type_is_refused_before_anything_is_built(tmp_path):
     path = tmp_path / "model.skops"
     path.write_bytes(skops.io.dumps({"model": GaussianNB().fit(ROWS, LABELS), "what": os.system}))
@@ -126,10 +108,3 @@ def test_a_damaged_file_is_refused_in_words(tmp_path, damage):
     path.write_bytes(damage(fitted("naive_bayes")[0].content({})))
     with pytest.raises(UserError, match=r"model\.skops"):
         classical.load(path, 3)
-
-
-def test_a_fit_that_does_not_converge_is_an_error_with_a_way_out():
-    training, _ = fitted("logistic_regression")
-    training.model.estimator.set_params(max_iter=1)
-    with pytest.raises(UserError, match="could not be fitted"):
-        next(training.fit())

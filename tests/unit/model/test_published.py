@@ -123,3 +123,11 @@ def test_no_network_pools_to_a_grid_in_the_way_that_cannot_repeat_on_a_gpu(name)
     model = published.build(10, (64, 64, 3), name)
     grids = [each.output_size for each in model.modules() if isinstance(each, torch.nn.AdaptiveAvgPool2d)]
     assert all(size in (1, (1, 1)) for size in grids)
+
+
+def test_a_gray_image_gives_a_published_network_three_equal_channels():
+    gray = build(compose(model="resnet18", seed=1), 4, (32, 32, 1)).eval()
+    colour = build(compose(model="resnet18", seed=1), 4, (32, 32, 3)).eval()
+    image = torch.randn(2, 1, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(gray(image), colour(image.repeat(1, 3, 1, 1)))

@@ -11,7 +11,7 @@ from image_classifier.errors import UserError
 from image_classifier.settings.composition import compose, config_layer, file_layer, parse
 from image_classifier.settings.config import FIELDS, Config
 from image_classifier.settings.families import FAMILIES, MODELS, read_recipe
-from image_classifier.settings.layers import CODE, COMMAND_LINE, Kind, Layer, Origin, code_layer, flag_layer, latest
+from image_classifier.settings.layers import CODE, COMMAND_LINE, Kind, Layer, Origin, code_layer, flag_layer
 
 pytestmark = pytest.mark.unit
 
@@ -102,12 +102,6 @@ def test_a_file_that_could_do_more_than_set_values_is_refused(tmp_path, monkeypa
 
 def test_dollar_brace_in_a_comment_is_no_interpolation(tmp_path):
     assert file_layer(written(tmp_path, "seed: 1  # not ${this}")).values == {"seed": 1}
-
-
-@pytest.mark.parametrize("value", ["${oc.env:HOME}", "???"])
-def test_a_flag_is_never_interpolated(value):
-    with pytest.raises(UserError, match="interpreted"):
-        flag_layer({"model": value})
 
 
 @pytest.mark.parametrize(
@@ -253,12 +247,6 @@ def test_a_config_made_in_python_is_checked_at_once():
         compose_config(model="cnn", learning_rate=-1.0)
     with pytest.raises(UserError, match="val_fraction"):
         dataclasses.replace(compose_config(model="cnn"), val_fraction=2.0)
-
-
-def test_latest_ignores_layers_without_the_name():
-    layers = [Layer(CODE, {"model": "net"}), Layer(CODE, {"seed": 1})]
-    assert latest(layers, "model") == "net"
-    assert latest(layers, "width") is None
 
 
 def test_parse_of_nothing_is_nothing():

@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from image_classifier.data.tables import Column, Table, encoded
+from image_classifier.data.tables import Column
 from image_classifier.errors import UserError
 
 ROWS = 40
@@ -194,12 +194,6 @@ def test_what_is_no_table_at_all_is_refused_in_words(refused, tmp_path, content,
     assert name in what
 
 
-def test_numbers_written_as_text_are_named_where_a_model_wants_numbers():
-    texts = Table({"length": np.array(["0.5", "1.5"], dtype=object)})
-    with pytest.raises(UserError, match=r"length in t\.parquet holds '0\.5'"):
-        encoded(texts, (Column("length"),), "t.parquet")
-
-
 def test_dropping_what_is_not_there_names_the_nearest_column(refused):
     what, hint = refused(flowers(), drop=("colur",))
     assert "no column colur to drop" in what
@@ -224,18 +218,6 @@ def test_a_setting_that_says_nothing_about_the_data_is_refused(prepared, dataset
     with pytest.raises(UserError) as caught:
         prepared(dataset, **more)
     assert word in str(caught.value)
-
-
-@pytest.mark.parametrize(("name", "shape", "classes"), [("wine", (178, 13), 3), ("breast_cancer", (569, 30), 2)])
-def test_the_built_in_tables_hold_what_scikit_learn_has(prepared, name, shape, classes):
-    store = prepared(name)
-    rows = np.concatenate([store.splits[part].inputs for part in ("train", "test")])[:, 0, 0]
-    assert rows.shape == shape
-    assert len(store.classes) == classes
-    from sklearn import datasets
-
-    data = getattr(datasets, f"load_{name}")()
-    assert np.array_equal(np.sort(rows[:, 0]), np.sort(data.data[:, 0].astype(np.float32)))
 
 
 def test_a_row_that_is_in_train_and_test_is_counted(table, prepared, caplog):

@@ -1,0 +1,62 @@
+"""Files become rows of an array, and what cannot be read is reported by its path."""
+
+import io
+import json
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from image_classifier.data import decoding
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def chunk(tmp_path, picture):
+    """Three images of 8×8, and an array of four rows that they are to fill from the second on."""
+    paths = [tmp_path / f"{number}.png" for number in range(3)]
+    pixels = [picture(path) for path in paths]
+    np.full((4, 8, 8, 3), 7, np.uint8).tofile(tmp_path / "array")
+    about = {"array": str(tmp_path / "array"), "start": 8 * 8 * 3, "height": 8, "width": 8, "native": True}
+    return {**about, "paths": list(map(str, paths))}, pixels
+
+
+def rows(chunk):
+    return np.fromfile(chunk["array"], np.uint8).reshape(4, 8, 8, 3)
+
+
+@pytest.mark.parametrize("sheet", [8 * 8, 2 * 8 * 8, 1 << 18])
+def test_the_rows_are_what_pillow_reads_however_many_are_copied_at_once(chunk, monkeypatch, sheet):
+    monkeypatch.setattr(decoding, "_SHEET_PIXELS", sheet)
+    asked, pixels = chunk
+    assert decoding.decode(asked) == {"count": 3, "failures": [], "mismatch": None}
+    assert np.array_equal(rows(asked)[1:], pixels)
+    assert (rows(asked)[0] == 7).all()
+
+
+def test_what_cannot_be_read_is_reported_and_the_others_keep_their_rows(chunk, tmp_path):
+    asked, pixels = chunk
+    (tmp_path / "1.png").write_text("no picture")
+    (tmp_path / "2.png").unlink()
+    reply = decoding.decode(asked)
+    assert [path for path, _ in reply["failures"]] == asked["paths"][1:]
+    assert "not a readable image" in reply["failures"][0][1]
+    assert reply["failures"][1][1] == "No such file or directory"
+    assert np.array_equal(rows(asked)[1], pixels[0])
+
+
+def test_an_image_of_another_size_is_named_or_fitted(chunk, tmp_path):
+    asked, _ = chunk
+    Image.new("RGB", (16, 32), (1, 2, 3)).save(tmp_path / "1.png")
+    assert decoding.decode(asked)["mismatch"] == asked["paths"][1]
+    assert decoding.decode(asked | {"native": False})["mismatch"] is None
+    assert (rows(asked)[2] == (1, 2, 3)).all()
+
+
+def test_a_worker_answers_each_line_with_one(chunk, monkeypatch, capsys):
+    asked, _ = chunk
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{json.dumps(asked)}\n{json.dumps(asked)}\n"))
+    decoding.work()
+    assert [json.loads(line)["count"] for line in capsys.readouterr().out.splitlines()] == [3, 3]
