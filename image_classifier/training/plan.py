@@ -63,9 +63,9 @@ def plan(layers: Sequence[Layer], experiments_folder: Path, cache_folder: Path, 
     store = prepare(composition.dataset_folder, cache_folder=cache_folder, **config.data_settings())
     if earlier:
         _refuse_other_data(store, composition.dataset_folder, earlier)
-    augmentation(config).check(*store.shape[:2])
+    _refuse_unfit(store, config)
     selection = select(store, config)
-    _refuse_unfit(store, selection, config)
+    _refuse_too_few(len(selection.learn), len(store.splits["test"].labels))
     composition = _with_enough_steps(composition, len(selection.learn))
     config = composition.config
     activate(runtime)
@@ -147,14 +147,17 @@ def _refuse_other_data(store: Store, dataset_folder: str, earlier: Run) -> None:
     )
 
 
-def _refuse_unfit(store: Store, selection: Selection, config: Config) -> None:
-    """Refuse data that the model cannot read, and too few examples."""
+def _refuse_unfit(store: Store, config: Config) -> None:
+    """Refuse data that the model cannot read, and images too small for what is done to them."""
     if store.columns is not None and not family(config.model).reads_rows:
         raise UserError(f"{config.model} reads images, and this is a table", f"choose one of {', '.join(TABLE_MODELS)}")
-    counts = {"train": len(selection.learn), "test": len(store.splits["test"].labels)}
-    for split, least in (("train", 2), ("test", 1)):
-        if counts[split] < least:
-            raise UserError(f"{counts[split]} examples to {split} with", "add examples, or lower --val_fraction")
+    augmentation(config).check(*store.shape[:2])
+
+
+def _refuse_too_few(train: int, test: int) -> None:
+    for split, count, least in (("train", train, 2), ("test", test, 1)):
+        if count < least:
+            raise UserError(f"{count} examples to {split} with", "add examples, or lower --val_fraction")
 
 
 def _with_enough_steps(composition: Composition, count: int) -> Composition:

@@ -34,7 +34,7 @@ def chunks(tmp_path, picture):
 
 def test_processes_write_what_pillow_reads(chunks, processes):
     questions, (truth, array) = chunks
-    answers = list(room.replies(questions, 1000))
+    answers = list(room.decoded(questions, 1000))
     assert sorted(answer["count"] for answer in answers) == [1, 1, 1]
     assert np.array_equal(array, truth)
 
@@ -51,7 +51,7 @@ def test_a_broken_file_with_an_odd_name_comes_back_from_a_process(chunks, proces
     name = os.fsdecode(os.fsencode(tmp_path) + b"/\xff\n.jpg")
     Path(name).write_bytes(b"x")
     questions[1]["paths"] = [name]
-    failures = [failure for answer in room.replies(questions, 1000) for failure in answer["failures"]]
+    failures = [failure for answer in room.decoded(questions, 1000) for failure in answer["failures"]]
     assert [path for path, _ in failures] == [name]
 
 
@@ -59,14 +59,14 @@ def test_a_process_that_dies_is_an_error_that_names_the_files(chunks, processes,
     questions, _ = chunks
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(UserError, match=r"ended \(exit status 1\) between .*\.jpg"):
-        list(room.replies(questions, 1000))
+        list(room.decoded(questions, 1000))
 
 
 def test_leaving_early_ends_the_processes(chunks, processes):
     questions, _ = chunks
     children = Path(f"/proc/self/task/{os.getpid()}/children")
     before = set(children.read_text().split())
-    answers = room.replies(questions, 1000)
+    answers = room.decoded(questions, 1000)
     next(answers)
     assert len(set(children.read_text().split()) - before) == 2
     answers.close()
@@ -81,7 +81,7 @@ def test_there_are_no_more_processes_than_a_containers_quota_allows(chunks, monk
     monkeypatch.setattr(cpus, "_QUOTA", tmp_path / "cpu.max")
     children = Path(f"/proc/self/task/{os.getpid()}/children")
     before = children.read_text()
-    answers = room.replies(questions, 1000)
+    answers = room.decoded(questions, 1000)
     next(answers)
     assert children.read_text() == before
     answers.close()

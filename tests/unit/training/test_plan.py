@@ -1,7 +1,5 @@
 """What is settled before a training begins, and what is refused while nothing is written."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -9,7 +7,7 @@ import torch
 from image_classifier import files
 from image_classifier.errors import UserError
 from image_classifier.settings.layers import CODE, Kind, Layer
-from image_classifier.training.plan import _refuse_unfit, plan
+from image_classifier.training.plan import _refuse_too_few, plan
 
 pytestmark = pytest.mark.unit
 
@@ -52,12 +50,12 @@ def test_what_cannot_be_trained_is_refused(planned, values, words):
     assert caught.value.hint
 
 
-def test_too_few_examples_to_learn_from_are_refused(planned):
-    made = planned()
-    one = dataclasses.replace(made.selection, learn=made.selection.learn[:1])
-    with pytest.raises(UserError, match="1 examples to train with") as caught:
-        _refuse_unfit(made.store, one, made.config)
+@pytest.mark.parametrize(("train", "test", "words"), [(1, 5, "1 examples to train with"), (5, 0, "0 examples to test")])
+def test_too_few_examples_are_refused(train, test, words):
+    with pytest.raises(UserError, match=words) as caught:
+        _refuse_too_few(train, test)
     assert "lower --val_fraction" in caught.value.hint
+    _refuse_too_few(2, 1)
 
 
 def test_batches_are_halved_until_an_epoch_has_20_steps_but_not_below_16(planned):
