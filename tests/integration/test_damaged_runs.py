@@ -10,7 +10,7 @@ import random
 import numpy as np
 import pytest
 
-from image_classifier import Config, files, runs, train
+from image_classifier import files, runs, train
 from image_classifier.errors import UserError
 from image_classifier.main import main, trainer
 from image_classifier.runs import Run
@@ -107,12 +107,11 @@ def house(tmp_path_factory):
     folder = tmp_path_factory.mktemp("house")
     at = {"experiments_folder": folder, "cache_folder": folder / "cache", "tracking_uri": "off"}
     settings = {"num_epochs": 1, "num_threads": "1", "precision": "fp32"}
-    child = Config(model="dense", pretrained_model="e/dense/model.pth", **settings)
-    train(Config(model="dense", **settings), dataset_folder="wine", experiment_name="e", run_name="dense", **at)
-    train(child, dataset_folder="wine", experiment_name="e", run_name="child", **at)
+    dense = {"model": "dense", "dataset_folder": "wine", "experiment_name": "e", **settings, **at}
+    train(**dense, run_name="dense")
+    train(**dense, run_name="child", pretrained_model="e/dense/model.pth")
     for seed in (0, 1):
-        knn = Config(model="knn", seed=seed)
-        train(knn, dataset_folder="wine", experiment_name="s", run_name=f"seed-{seed}", **at)
+        train(model="knn", seed=seed, dataset_folder="wine", experiment_name="s", run_name=f"seed-{seed}", **at)
     record = files.read_json(folder / "e/dense/run.json")
     del record["best_epoch"], record["files"], record["timing"]["finished"]
     files.write_json(folder / "e/begun/run.json", record | {"status": "unfinished"})

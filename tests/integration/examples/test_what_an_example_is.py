@@ -103,5 +103,5 @@ def test_its_page_is_short_and_names_its_figures_with_what_they_were_measured_on
     text = (example / "README.md").read_text()
     assert len(text.splitlines()) <= 60
     assert "dvc repro" in text
-    assert re.search(r"\d+\.\d %.*\d+\.\d (%|to)", text), "an accuracy with its interval"
+    assert re.search(r"\d+\.\d %.*\d+\.\d (%|to)", text.replace("\n", " ")), "an accuracy with its interval"
     assert ("EPYC" if example.name == "cifar" else "Xeon") in text
