@@ -75,6 +75,8 @@ def train(request: TrainingRequest, mirror: Mirror) -> Run:
         if history is None:
             history = []
             _adapt(planned)
+        else:
+            logger.info("going on after epoch %d, step %d", training.epoch, training.step)
         _fit(training, checkpoints, history, mirror)
         _write_results(begun, planned, training)
         return _finish(begun, training, history, started)

@@ -72,7 +72,7 @@ def test_tables_are_trained_with_dense_unless_something_else_is_asked_for(qualit
     folder, table = quality
     done = command(folder, "config", *table[:2])
     assert done.stdout.startswith("model: dense ")
-    assert command(folder, "config", "--dataset_folder", "digits").stdout.startswith("model: sprint ")
+    assert command(folder, "config", "--dataset_folder", "digits").stdout.startswith("model: cnn ")
 
 
 @pytest.mark.parametrize("name", ["dense", "random_forest"])

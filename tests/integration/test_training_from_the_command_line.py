@@ -333,7 +333,7 @@ def test_a_damaged_file_of_a_run_is_named_and_no_bug(copied):
     assert done.returncode == 0
     assert "e/two" in done.stdout
     (copied / "experiments/e/two/run.json").write_text("[]")
-    assert refused(command(copied, "evaluate", "e/two"), "not the record of a run")
+    assert refused(command(copied, "evaluate", "e/two"), "is not as it was written: it is a list")
 
 
 def test_evaluating_on_new_images_matches_classes_by_name_and_takes_them_all(photos, tmp_path):

@@ -29,7 +29,7 @@ def test_a_store_begun_on_a_full_disk_leaves_nothing_and_is_made_when_there_is_s
     with full_disk():
         assert tracking.send(run, new_store) is False
     assert "disk" in caplog.text.partition("was not sent")[2]
-    assert sorted(experiments.iterdir()) == before
+    assert sorted(experiments.iterdir()) == [*before, experiments / "mlartifacts"], "whose lock a sender holds"
 
     engine = utils.create_sqlalchemy_engine(new_store.uri)
     with full_disk(), pytest.raises(OperationalError, match="disk"):
