@@ -16,6 +16,7 @@ ELSEWHERE = {
     "image_classifier/sweep/content.py": ("tests/unit/sweep/test_record.py", "record.read"),
     "image_classifier/sweep/pool.py": (f"{INTEGRATION}/sweep/test_stopping.py", "sweep"),
     "image_classifier/sweep/sweep.py": (f"{INTEGRATION}/sweep/test_sweep.py", "sweep"),
+    "image_classifier/training/train.py": (f"{INTEGRATION}/test_resuming.py", "training.train import"),
     "image_classifier/tracking/server.py": (f"{INTEGRATION}/tracking/test_server.py", "tracking"),
 }
 # Tests of the whole package or of the repository, beside those of its modules.
@@ -24,7 +25,6 @@ OF_THE_WHOLE = {
     "tests/unit/runs/test_starting.py",
     "tests/unit/test_architecture.py",
     "tests/unit/test_house.py",
-    "tests/unit/test_importing.py",
     "tests/unit/test_mirror.py",
     "tests/unit/test_requirements.py",
     "tests/unit/test_writing.py",

@@ -14,7 +14,7 @@ from image_classifier.training.checkpoint import NEWEST
 from image_classifier.training.plan import plan
 from image_classifier.training.train import TrainingRequest, train
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.integration
 
 TINY = {"model": "dense", "num_epochs": "2", "num_threads": "1", "seed": "5", "val_fraction": "0.2"}
 
