@@ -153,7 +153,7 @@ def images(make_project):
     raw.mkdir()
     for number, name in enumerate([f"data_batch_{number}" for number in range(1, 6)] + ["test_batch"]):
         (raw / name).write_bytes(batch(number))
-    project.edit("examples/cifar/config.yaml", ("num_epochs: 9", "num_epochs: 1\nwidth: 8\nbatch_size: 16"))
+    project.edit("examples/cifar/config.yaml", ("num_epochs: 10", "num_epochs: 1\nwidth: 8\nbatch_size: 16"))
     return project
 
 
