@@ -13,6 +13,7 @@ import importlib
 import json
 import os
 import select
+import shlex
 import shutil
 import signal
 import socket
@@ -69,13 +70,16 @@ def commands():
     """A folder for the PATH with the programs as the server runs them: for what calls them by name."""
     address = _address()
     folder = Path(address).parent
+    asking = folder / "asking.py"
+    asking.write_text(
+        f"import os, sys\nsys.path.append({str(Path(__file__).parent)!r})\nimport warm\n"
+        f"code = warm.ask({address!r}, sys.argv[1], sys.argv[2:], os.getcwd(), os.environ, [0, 1, 2])\n"
+        "sys.exit(code if code >= 0 else 128 - code)\n"
+    )
     for name in PROGRAMS:
-        # -S and -I: a start of 10 ms. The folder of this process is the one that the command shall run in.
-        (folder / name).write_text(
-            f"#!{sys.executable} -IS\nimport os, sys\nsys.path.append({str(Path(__file__).parent)!r})\nimport warm\n"
-            f"code = warm.ask({address!r}, {name!r}, sys.argv[1:], os.getcwd(), os.environ, [0, 1, 2])\n"
-            "sys.exit(code if code >= 0 else 128 - code)\n"
-        )
+        # -S and -I: a start of 10 ms. By a shell: the first line of a script can hold no path with a space.
+        words = shlex.join([sys.executable, "-IS", str(asking), name])
+        (folder / name).write_text(f'#!/bin/sh\nexec {words} "$@"\n')
         (folder / name).chmod(0o755)
     return folder
 
