@@ -13,8 +13,16 @@ from omegaconf.errors import OmegaConfBaseException
 from image_classifier.errors import UserError, one_line
 from image_classifier.settings.config import FIELDS, Config, check, expected
 from image_classifier.settings.families import read_recipe
-from image_classifier.settings.layers import DEFAULT, Kind, Layer, Origin, checked_layer, deciding, latest, recipe_of
-from image_classifier.settings.names import DEFAULT_DATASET
+from image_classifier.settings.layers import (
+    DEFAULT,
+    Kind,
+    Layer,
+    Origin,
+    checked_layer,
+    dataset_of,
+    deciding,
+    recipe_of,
+)
 
 _MAX_FILE_BYTES = 1 << 20
 _ONE_PER_LINE = "write one `name: value` per line; a list of values is for image_classifier sweep"
@@ -65,7 +73,7 @@ def compose(layers: Sequence[Layer], model: str | None = None, origin: Origin = 
             merged = _with(merged, name, value, layer.origin)
             origins[name] = layer.origin
     config: Any = OmegaConf.to_object(merged)
-    return Composition(config, origins, str(latest(layers, "dataset_folder") or DEFAULT_DATASET))
+    return Composition(config, origins, dataset_of(layers))
 
 
 def _with(merged: Any, name: str, value: Any, origin: Origin) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from image_classifier.errors import UserError, suggestion
 from image_classifier.settings.config import FIELDS
 from image_classifier.settings.families import recipe_file
+from image_classifier.settings.names import DEFAULT_DATASET
 
 _ALSO_IN_FILES = ("dataset_folder",)
 _ASIDE = {
@@ -80,6 +81,11 @@ def code_layer(settings: Mapping[str, Any]) -> Layer:
 def latest(layers: Sequence[Layer], name: str) -> Any:
     """The value of the last layer that has one, or `None`."""
     return next((layer.values[name] for layer in reversed(layers) if layer.values.get(name) is not None), None)
+
+
+def dataset_of(layers: Sequence[Layer]) -> str:
+    """The data that the layers name, else the default."""
+    return str(latest(layers, "dataset_folder") or DEFAULT_DATASET)
 
 
 def deciding(layers: Sequence[Layer]) -> dict[str, Layer]:

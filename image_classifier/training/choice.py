@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from image_classifier.data.outline import outline
-from image_classifier.settings.layers import DEFAULT, Kind, Layer, Origin, latest
-from image_classifier.settings.names import DEFAULT_DATASET, PUBLISHED_WEIGHTS
+from image_classifier.settings.layers import DEFAULT, Kind, Layer, Origin, dataset_of, latest
+from image_classifier.settings.names import PUBLISHED_WEIGHTS
 
 _SMALL = 16  # pixels a side: up to here `cnn`, which sees such images whole
 
@@ -23,7 +23,7 @@ def default_model(layers: Sequence[Layer], experiments_folder: Path) -> tuple[st
 
 def _by_the_data(layers: Sequence[Layer]) -> tuple[str, Origin]:
     """The default model for such data, and why."""
-    found = outline(str(latest(layers, "dataset_folder") or DEFAULT_DATASET), _SMALL)
+    found = outline(dataset_of(layers), _SMALL)
     if found.is_table:
         return "dense", _because(found.words)
     asked = str(latest(layers, "image_size") or "")

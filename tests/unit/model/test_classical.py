@@ -1,60 +1,24 @@
 """scikit-learn's classifiers answer here what they answer there, and their files build nothing foreign."""
 
-import math
 import os
 
 import numpy as np
 import pytest
 import skops.io
-import torch
-from sklearn import datasets
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 from sklearn.naive_bayes import GaussianNB
-from sklearn.preprocessing import StandardScaler
+from wine_rows import LABELS, ROWS, Batches, fitted, shares
 
-from image_classifier import compose
 from image_classifier.errors import UserError
-from image_classifier.model import classical, inference
+from image_classifier.model import classical
 from image_classifier.randomness import key
-from image_classifier.runtime import Runtime
 from image_classifier.settings.families import FAMILIES
-from image_classifier.training.fit import Fit
 
 pytestmark = pytest.mark.unit
 
 CLASSICAL = next(each.names for each in FAMILIES if not each.stepwise)
-PLACE = Runtime("cpu", "fp32", 1, "any")
-ROWS, LABELS = datasets.load_wine(return_X_y=True)
-ROWS = StandardScaler().fit_transform(ROWS).astype(np.float32)
-
-
-class Batches:
-    """All rows in batches of 50, as (N, features, 1, 1)."""
-
-    def __init__(self, rows=ROWS, labels=LABELS):
-        self.rows, self.labels, self.count = rows, labels, len(rows)
-
-    def __len__(self):
-        return math.ceil(self.count / 50)
-
-    def epoch(self, epoch, start=0):
-        for begin in range(0, self.count, 50):
-            part = slice(begin, begin + 50)
-            yield torch.from_numpy(self.rows[part])[:, :, None, None], torch.from_numpy(self.labels[part])
-
-
-def fitted(name, batches=None, num_classes=3, **settings):
-    batches = batches or Batches()
-    model = classical.build(num_classes, (1, 1, 13), name, seed=5)
-    training = Fit(model, compose(model=name, **settings), PLACE, train=batches, val=batches)
-    (done,) = training.fit()
-    return training, done.report
-
-
-def shares(model, batches=None):
-    return inference.probabilities(model, (batches or Batches()).epoch(0), PLACE, 3)[1]
 
 
 @pytest.mark.parametrize("name", CLASSICAL)

@@ -11,6 +11,7 @@ from image_classifier.settings.layers import (
     Origin,
     checked_layer,
     code_layer,
+    dataset_of,
     deciding,
     flag_layer,
     latest,
@@ -30,6 +31,12 @@ def test_latest_ignores_layers_without_the_name():
     layers = [Layer(CODE, {"model": "net"}), Layer(CODE, {"seed": 1})]
     assert latest(layers, "model") == "net"
     assert latest(layers, "width") is None
+
+
+def test_the_data_are_cifar_10_where_no_layer_names_any():
+    file, flags = Layer(CODE, {"dataset_folder": "pets"}), Layer(COMMAND_LINE, {"dataset_folder": "digits"})
+    assert dataset_of([]) == dataset_of([Layer(CODE, {"seed": 1})]) == "data/cifar_dataset"
+    assert dataset_of([file, flags]) == "digits"
 
 
 def test_the_last_layer_with_a_setting_decides_it():
