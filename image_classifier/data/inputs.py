@@ -59,8 +59,9 @@ def new_array(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.me
         np.lib.format.write_array_header_1_0(stream, header)
         # On a full disk this is an error with a name; a write into a mapped hole would be a SIGBUS.
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        os.posix_fallocate(stream.fileno(), stream.tell(), size)
-    return np.lib.format.open_memmap(path, mode="r+")
+        start = stream.tell()
+        os.posix_fallocate(stream.fileno(), start, size)
+    return np.memmap(path, dtype, "r+", start, shape)
 
 
 def _write_pixels(folder: Path, images: dict[str, Pixels], image_size: int | None) -> Shape:

@@ -41,22 +41,29 @@ def conv(inputs, outputs, *, bias=True):
     return nn.Conv2d(inputs, outputs, 3, padding=1, bias=bias)
 
 
+# Made when asked for, after the seed: filters of chance would now and then hide what a scale changes.
 NETWORKS = {
-    "convolutions alone, as in vgg16": [conv(3, 8), nn.ReLU(), nn.MaxPool2d(2), conv(8, 8), nn.ReLU()],
-    "each normalised, as in vgg16_bn": [conv(3, 8), nn.BatchNorm2d(8), nn.ReLU(), conv(8, 8), nn.BatchNorm2d(8)],
-    "pooled between": [conv(3, 8, bias=False), nn.MaxPool2d(2), nn.BatchNorm2d(8), nn.SiLU()],
-    "the first only": [conv(3, 8, bias=False), nn.BatchNorm2d(8), nn.SiLU(), conv(8, 8)],
-    "activated before the normalisation": [conv(3, 8), nn.SiLU(), nn.BatchNorm2d(8)],
-    "normalised over channels": [conv(3, 8), nn.GroupNorm(1, 8), nn.ReLU()],
-    "a way past it": [conv(3, 8), nn.BatchNorm2d(8), Residual(nn.ReLU(), conv(8, 8)), nn.BatchNorm2d(8)],
-    "joined": [Joined(), nn.BatchNorm2d(8), nn.ReLU()],
+    "convolutions alone, as in vgg16": lambda: [conv(3, 8), nn.ReLU(), nn.MaxPool2d(2), conv(8, 8), nn.ReLU()],
+    "each normalised, as in vgg16_bn": lambda: [
+        conv(3, 8),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        conv(8, 8),
+        nn.BatchNorm2d(8),
+    ],
+    "pooled between": lambda: [conv(3, 8, bias=False), nn.MaxPool2d(2), nn.BatchNorm2d(8), nn.SiLU()],
+    "the first only": lambda: [conv(3, 8, bias=False), nn.BatchNorm2d(8), nn.SiLU(), conv(8, 8)],
+    "activated before the normalisation": lambda: [conv(3, 8), nn.SiLU(), nn.BatchNorm2d(8)],
+    "normalised over channels": lambda: [conv(3, 8), nn.GroupNorm(1, 8), nn.ReLU()],
+    "a way past it": lambda: [conv(3, 8), nn.BatchNorm2d(8), Residual(nn.ReLU(), conv(8, 8)), nn.BatchNorm2d(8)],
+    "joined": lambda: [Joined(), nn.BatchNorm2d(8), nn.ReLU()],
 }
 
 
 def made(name):
     torch.manual_seed(0)
     if name in NETWORKS:
-        return nn.Sequential(*NETWORKS[name], nn.AdaptiveMaxPool2d(4), nn.Flatten(), nn.Linear(8 * 4 * 4, 5))
+        return nn.Sequential(*NETWORKS[name](), nn.AdaptiveMaxPool2d(4), nn.Flatten(), nn.Linear(8 * 4 * 4, 5))
     return build(compose(model=name, width=8 if name == "sprint" else None), 5, SHAPE)
 
 
