@@ -84,6 +84,6 @@ $(PROD): $(CREATED) requirements/requirements-build.txt requirements/requirement
 	PYTHON=$(BIN)/python bash requirements/install.sh build prod package
 	@touch $@
 
-$(DEV): $(PROD) $(foreach layer,pipelines cq dev,requirements/requirements-$(layer).txt)
+$(DEV): $(PROD) $(foreach layer,pipelines kubeflow spark cq dev,requirements/requirements-$(layer).txt)
 	PYTHON=$(BIN)/python bash requirements/requirements-dev.sh
 	@touch $@

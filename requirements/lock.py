@@ -12,7 +12,7 @@ import tomllib
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
-LAYERS = ("build", "prod", "pipelines", "image", "cq", "dev")
+LAYERS = ("build", "prod", "pipelines", "kubeflow", "spark", "image", "cq", "dev")
 # pip's settings on the machine that compiles must not reach the lock: a folder of local builds would pin
 # `torch==2.13.0+cpu`, which exists nowhere else. An index named by PIP_INDEX_URL is used, and not written down.
 NEUTRAL = {"PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": "", "PIP_EXTRA_INDEX_URL": ""}

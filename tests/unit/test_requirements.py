@@ -12,7 +12,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-LAYERS = ("build", "prod", "pipelines", "image", "cq", "dev")
+LAYERS = ("build", "prod", "pipelines", "kubeflow", "spark", "image", "cq", "dev")
+EXTRAS = ("pipelines", "kubeflow", "spark")
 BOUND = "# A bound, not a need:"
 
 
@@ -127,12 +128,17 @@ def test_the_wheel_asks_for_what_the_production_lock_is_made_from(project, produ
         assert specifier.contains(production[name][0]), f"{name}{specifier} excludes the tested {production[name][0]}"
 
 
-def test_the_extra_asks_for_what_the_pipelines_lock_is_made_from(project, repository):
-    declared = [Requirement(text) for text in project["optional-dependencies"]["pipelines"]]
-    locked = asked((repository / "requirements" / "requirements-pipelines.in").read_text())
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_an_extra_asks_for_what_its_lock_is_made_from(extra, project, production, repository):
+    declared = [Requirement(text) for text in project["optional-dependencies"][extra]]
+    locked = asked((repository / "requirements" / f"requirements-{extra}.in").read_text())
     assert sorted((one.name, one.extras) for one in declared) == sorted((one.name, one.extras) for one in locked)
-    pins = pinned((repository / "requirements" / "requirements-pipelines.txt").read_text())
+    pins = production | pinned((repository / "requirements" / f"requirements-{extra}.txt").read_text())
     assert all(one.specifier and one.specifier.contains(pins[one.name][0]) for one in declared)
+
+
+def test_every_extra_has_a_layer(project):
+    assert sorted(project["optional-dependencies"]) == sorted(EXTRAS)
 
 
 def test_the_build_lock_satisfies_the_build_system(repository):
@@ -142,23 +148,35 @@ def test_the_build_lock_satisfies_the_build_system(repository):
         assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)][0])
 
 
+def imports_at(tree):
+    """(distribution's top name, line, whether it is imported when the module is) of each import from outside."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            tops = {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            tops = {node.module.split(".")[0]}
+        else:
+            continue
+        for top in tops - sys.stdlib_module_names - {"image_classifier"}:
+            yield top, node.lineno, node in tree.body
+
+
 def test_what_the_package_imports_is_a_direct_dependency(package_trees, project):
+    """An extra's package is imported inside a function: without the extra, the module is still there to say so."""
     direct = {canonicalize_name(Requirement(text).name) for text in project["dependencies"]}
+    extra = {
+        canonicalize_name(Requirement(text).name)
+        for texts in project["optional-dependencies"].values()
+        for text in texts
+    }
     providers = importlib.metadata.packages_distributions()
     missing, used = {}, set()
     for name, tree in package_trees.items():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Import):
-                tops = {alias.name.split(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                tops = {node.module.split(".")[0]}
-            else:
-                continue
-            for top in tops - sys.stdlib_module_names - {"image_classifier"}:
-                provided_by = {canonicalize_name(one) for one in providers.get(top, [])}
-                used |= provided_by & direct
-                if not provided_by & direct:
-                    missing[f"{name}:{node.lineno}"] = top
+        for top, line, at_once in imports_at(tree):
+            provided_by = {canonicalize_name(one) for one in providers.get(top, [])}
+            used |= provided_by & direct
+            if not provided_by & (direct if at_once else direct | extra):
+                missing[f"{name}:{line}"] = top
     assert missing == {}
     assert direct - used == set(), "declared, locked, installed and never imported"
 
