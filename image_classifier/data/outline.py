@@ -46,7 +46,7 @@ def _outline(name: str, folder: Path, most: int) -> Outline:
         return _TABLE if name in BUILT_IN_TABLES else _of_size(builtin.DIGITS_SIZE)
     if is_store(folder):
         return _of_store(folder)
-    if folder.suffix.lower() in table.SUFFIXES and not folder.is_dir():
+    if table.is_table(folder) or (folder.suffix.lower() in table.SUFFIXES and not folder.is_dir()):
         return _TABLE
     if cifar.is_cifar(folder):
         return _of_size((cifar.SIDE, cifar.SIDE))

@@ -93,8 +93,8 @@ def _recognised(dataset_folder: str, folder: Path, target: str | None, drop: tup
         return builtin.table(dataset_folder, drop)
     if dataset_folder in BUILT_IN_DATA:
         return builtin.digits()
-    if folder.is_file() and folder.suffix.lower() in table.SUFFIXES:
-        return table.table_file(folder, target, drop)
+    if table.is_table(folder):
+        return table.table_source(folder, target, drop)
     if not folder.exists() and folder != Path(DEFAULT_DATASET):
         raise _not_found(dataset_folder, folder)
     if folder.exists() and not folder.is_dir():

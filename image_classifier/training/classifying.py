@@ -67,8 +67,8 @@ def read_ahead(images: Sequence[ImageFile], shape: tuple[int, int, int]) -> Iter
 
 def _rows_of(path: Path, columns: Sequence[Column]) -> Encoded:
     """A table's rows as the run reads them; further columns are left out."""
-    if path.suffix.lower() not in table.SUFFIXES or not path.is_file():
-        hint = f"this run classifies the rows of {' or '.join(table.SUFFIXES)} files"
+    if not table.is_table(path):
+        hint = f"this run classifies the rows of {' or '.join(table.SUFFIXES)} files, or of a folder of Parquet files"
         raise UserError(f"{shown(str(path))} is no table", hint)
     found = table.read(path)
     wanted = [column.name for column in columns if column.name in found.column_names]

@@ -1,10 +1,13 @@
-"""Tables: CSV and Parquet files with a row for each example and a column that names its class."""
+"""Tables: a CSV or Parquet file, or a folder of Parquet parts, with a row for each example and a column of classes."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from image_classifier import files
 from image_classifier.data.examples import Examples, Source, shown
 from image_classifier.data.sources.columns import as_utf8, classes, refuse_text, values
+from image_classifier.data.sources.folder import ignored
 from image_classifier.data.tables import Table
 from image_classifier.errors import UserError, one_line, suggestion
 
@@ -19,28 +22,71 @@ PUBLISHED = {
 _LONGEST = 200  # characters of a foreign error
 
 
-def table_file(path: Path, target: str | None, drop: tuple[str, ...]) -> Source:
-    """A CSV or Parquet file whose column `target` names the class; the columns in `drop` are not read."""
-    about = path.stat()
-    stats = ((path.name, about.st_size, about.st_mtime_ns, about.st_ctime_ns),)
+def is_table(path: Path) -> bool:
+    """Whether a file's name says so, or a folder holds Parquet files as Spark and others write one table."""
+    if path.is_file():
+        return path.suffix.lower() in SUFFIXES
+    return path.is_dir() and bool(_parts(path))
+
+
+def table_source(path: Path, target: str | None, drop: tuple[str, ...]) -> Source:
+    """A table whose column `target` names the class; the columns in `drop` are not read."""
+    stats = tuple((each.name, about.st_size, about.st_mtime_ns, about.st_ctime_ns) for each, about in _files(path))
     return Source(f"table {target} -{','.join(drop)}", stats, draws_test=True, load=lambda: _load(path, target, drop))
 
 
 def read(path: Path) -> "pa.Table":
-    """The file's columns as they are typed in it, or as CSV's text suggests."""
+    """The table's columns as they are typed in it, or as CSV's text suggests."""
     import pyarrow as pa  # noqa: PLC0415  (0.1 s, which only tables need)
-    from pyarrow import csv, parquet  # noqa: PLC0415
+    from pyarrow import csv  # noqa: PLC0415
 
     options = csv.ConvertOptions(strings_can_be_null=True, null_values=_NOTHING, quoted_strings_can_be_null=False)
     try:
-        if path.suffix.lower() == ".parquet":
-            table = parquet.read_table(path, memory_map=False)
-        else:
+        if path.suffix.lower() == ".csv" and not path.is_dir():
             table = csv.read_csv(path, convert_options=options)
+        else:
+            table = _read_parquet(path)
     except (pa.ArrowException, OSError, KeyError, UnicodeDecodeError) as error:
         raise UserError(f"{shown(str(path))} is no readable table: {one_line(error, _LONGEST)}", _FORM) from error
     _refuse_shape(table, path)
     return table
+
+
+def _parts(folder: Path) -> list[Path]:
+    """The Parquet files of a folder without sub-folders, by name; none if it holds something else altogether."""
+    entries = sorted(files.readable(folder).iterdir())
+    visible = [each for each in entries if not (ignored(each.name) or each.name.startswith("_"))]
+    parts = [each for each in visible if each.suffix.lower() == ".parquet" and each.is_file()]
+    if not parts or any(each.is_dir() for each in visible):
+        return []  # Parquet files beside class folders are not used, as other files there
+    if folder / "_temporary" in entries:
+        raise UserError(f"{folder} is written at this moment, or its writer was killed", "wait for it, or write again")
+    others = [shown(each.name) for each in visible if each not in parts]
+    if others:
+        raise UserError(
+            f"{folder} holds {len(parts)} Parquet files and something else: {', '.join(others[:8])}",
+            "a folder is one table if it holds nothing but its Parquet files: put the others elsewhere",
+        )
+    return parts
+
+
+def _files(path: Path) -> list[tuple[Path, os.stat_result]]:
+    return [(each, each.stat()) for each in (_parts(path) if path.is_dir() else [path])]
+
+
+def _read_parquet(path: Path) -> "pa.Table":
+    """One file, or a folder's parts below each other; they must have the same columns."""
+    import pyarrow as pa  # noqa: PLC0415
+    from pyarrow import parquet  # noqa: PLC0415
+
+    tables = {each.name: parquet.read_table(each, memory_map=False) for each, _ in _files(path)}
+    (first, columns), *others = [
+        (name, [(column.name, column.type) for column in table.schema]) for name, table in tables.items()
+    ]
+    different = next((name for name, columns_there in others if columns_there != columns), None)
+    if different:
+        raise UserError(f"{first} and {different} in {path} have different columns", "keep the files of one table only")
+    return pa.concat_tables(tables.values(), promote_options="default")
 
 
 _NOTHING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?"]
@@ -86,6 +132,8 @@ def _has(names: list[str]) -> str:
 
 def _place(path: Path) -> str:
     """Where the first byte lies that is not UTF-8."""
+    if path.is_dir():
+        return ""
     with path.open("rb") as stream:
         for number, line in enumerate(stream, 1):
             try:

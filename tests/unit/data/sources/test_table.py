@@ -5,6 +5,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from image_classifier.data.outline import outline
+from image_classifier.data.sources.table import read
 from image_classifier.data.tables import Column
 from image_classifier.errors import UserError
 
@@ -74,6 +76,76 @@ def test_parquet_and_csv_of_the_same_rows_make_the_same_store(table, prepared, t
     parquet.write_table(pa.table(dict(zip(names, typed, strict=True))), tmp_path / "t.parquet")
     two = prepared(tmp_path / "t.parquet", target_column="kind")
     assert two.digest == one.digest
+
+
+@pytest.fixture
+def parts(table, tmp_path):
+    """`flowers` as Spark writes them: a folder with three parts of which one is empty, a mark and checksums."""
+    whole = read(table(flowers()))
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for name, rows in (("0", whole[:25]), ("1", whole[:0]), ("2", whole[25:])):
+        parquet.write_table(rows, folder / f"part-0000{name}-c000.snappy.parquet")
+        (folder / f".part-0000{name}-c000.snappy.parquet.crc").write_bytes(b"crc")
+    (folder / "_SUCCESS").touch()
+    return folder
+
+
+def test_a_folder_of_parquet_parts_is_the_table_that_was_cut(table, prepared, parts):
+    one, two = prepared(table(flowers()), target_column="kind"), prepared(parts, target_column="kind")
+    assert two.digest == one.digest
+    (parts / "part-00002-c000.snappy.parquet").unlink()
+    assert prepared(parts, target_column="kind").digest != one.digest
+
+
+def test_the_model_for_a_folder_of_parquet_parts_is_one_for_tables(parts):
+    assert outline(str(parts), 16).is_table
+
+
+def a_picture(folder):
+    (folder / "1.png").touch()
+
+
+def other_columns(folder):
+    parquet.write_table(pa.table({"length": [1.0], "kind": ["rose"]}), folder / "part-00003.parquet")
+
+
+def other_types(folder):
+    first = folder / "part-00000-c000.snappy.parquet"
+    table = parquet.read_table(first)
+    parquet.write_table(table.set_column(0, "length", table["length"].cast("string")), folder / "part-00003.parquet")
+
+
+def broken(folder):
+    (folder / "part-00002-c000.snappy.parquet").write_bytes(b"PAR1 no more")
+
+
+def without_rows(folder):
+    for number in (0, 2):
+        (folder / f"part-0000{number}-c000.snappy.parquet").unlink()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (a_picture, ["3 Parquet files and something else: 1.png", "put the others elsewhere"]),
+        (other_columns, ["part-00000-c000.snappy.parquet and part-00003.parquet", "different columns"]),
+        (other_types, ["part-00000-c000.snappy.parquet and part-00003.parquet", "different columns"]),
+        (broken, ["parts is no readable table"]),
+        (without_rows, ["a header and no rows"]),
+        (lambda folder: (folder / "_temporary").mkdir(), ["written at this moment", "write again"]),
+    ],
+)
+def test_parts_that_are_no_one_table_are_refused(refused, parts, change, words):
+    change(parts)
+    said = " | ".join(refused(parts))
+    for word in words:
+        assert word in said
+
+
+def test_parquet_beside_class_folders_is_not_used_as_before(pets, prepared, parts):
+    (parts / "part-00000-c000.snappy.parquet").rename(pets / "labels.parquet")
+    assert prepared(pets).classes == ("cat", "dog")
 
 
 def test_a_byte_order_mark_and_windows_line_ends_are_not_part_of_the_names(table, prepared):
