@@ -19,14 +19,14 @@ LAYERS = (
     {"tracking"},
     {"training"},
     {"sweep"},
-    {"api", "cli"},
+    {"api", "cli", "pipelines"},
     {"main"},
 )
 RANK = {room: rank for rank, rooms in enumerate(LAYERS) for room in rooms}
 MEANINGLESS = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
 MOST_LINES_IN_A_FILE = 250
 MOST_LINES_IN_A_FUNCTION = 60
-TALKING = {"cli", "main"}
+TALKING = {"cli", "main", "pipelines"}
 # A worker process answers on its stdout, which is a pipe.
 WORKERS = {f"{PACKAGE}.data.decoding"}
 # CIFAR's batches are pickles; this room admits numpy arrays only.
