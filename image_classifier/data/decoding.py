@@ -23,6 +23,7 @@ class Chunk(TypedDict):
 
     array: str
     start: int  # the byte where the first row begins
+    first: int  # that row's number
     height: int
     width: int
     paths: list[str]
@@ -30,18 +31,24 @@ class Chunk(TypedDict):
 
 
 class Decoded(TypedDict):
-    """How many files were read, which failed and why, and the first one of another size, if that matters."""
+    """How many files were read, of what size, which failed and why, and the first of another size, if that matters."""
 
+    array: str
+    first: int
     count: int
     failures: list[tuple[str, str]]
     mismatch: str | None
+    sizes: list[tuple[int, int]]  # height and width of each file's upright image; (0, 0) where it failed
 
 
 def decode(chunk: Chunk) -> Decoded:
     """Fill the chunk's rows; a file that cannot be used is reported, never raised."""
     height, width = chunk["height"], chunk["width"]
     at_once = min(len(chunk["paths"]), max(1, _SHEET_PIXELS // (height * width)))
-    decoded: Decoded = {"count": len(chunk["paths"]), "failures": [], "mismatch": None}
+    decoded: Decoded = {
+        "array": chunk["array"], "first": chunk["first"], "count": len(chunk["paths"]),
+        "failures": [], "mismatch": None, "sizes": [],
+    }  # fmt: skip
     with warnings.catch_warnings(), open(chunk["array"], "r+b") as array:  # noqa: PTH123 (a str came)
         # Pillow warns of damaged metadata; whether the pixels are whole is what counts here.
         warnings.simplefilter("ignore")
@@ -54,7 +61,9 @@ def decode(chunk: Chunk) -> Decoded:
                     image = read_rgb(path)
                 except Exception as error:  # noqa: BLE001 (a decoder fed with arbitrary bytes may raise anything)
                     decoded["failures"].append((path, _reason(error)))
+                    decoded["sizes"].append((0, 0))
                     continue
+                decoded["sizes"].append((image.height, image.width))
                 if not chunk["native"]:
                     image = fitted(image, width)
                 elif image.size != (width, height):

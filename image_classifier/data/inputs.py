@@ -99,17 +99,23 @@ def write_files(
     quiet: bool,
     hint: str = _NO_STRAYS,
 ) -> bool:
-    """Decode all files into new arrays; False as soon as one that should be `native` is of another size."""
+    """Decode all files into new arrays; False as soon as one that should be `native` is of another size.
+
+    Where they need not be, their heights and widths are written too.
+    """
     chunks: list[Chunk] = []
+    sizes: dict[str, npt.NDArray[np.int32]] = {}
     for name, split in images.items():
         array = new_array(folder / array_name(name, "inputs"), (len(split), *shape), np.uint8)
         chunks += (
             {
-                "array": str(array.filename), "start": array.offset + first * array.strides[0],
+                "array": str(array.filename), "start": array.offset + first * array.strides[0], "first": first,
                 "height": shape[0], "width": shape[1], "paths": [file.path for file in part], "native": native,
             }
             for first, part in _parts(split)
         )  # fmt: skip
+        if not native:
+            sizes[str(array.filename)] = new_array(folder / array_name(name, "sizes"), (len(split), 2), np.int32)
     total_bytes = sum(file.bytes for split in images.values() for file in split)
     total = sum(map(len, images.values()))
     failures: list[tuple[str, str]] = []
@@ -118,6 +124,8 @@ def write_files(
             if reply["mismatch"] is not None:
                 return False
             failures += reply["failures"]
+            if not native:
+                sizes[reply["array"]][reply["first"] : reply["first"] + reply["count"]] = reply["sizes"]
             bar.update(reply["count"])
     if failures:
         raise _unusable(failures, total, hint)

@@ -143,7 +143,8 @@ def _key(source: Source, settings: Mapping[str, Any]) -> str:
     """The cache's name for what would be made: the source as the file system shows it, and the settings."""
     # ascii: a file name may hold bytes that are not UTF-8.
     stats = [(ascii(name), *rest) for name, *rest in source.stats]
-    value = {**settings, "stats": stats, "format": FORMAT}
+    # `holds`: a store that an earlier version made lacks the files' heights and widths.
+    value = {**settings, "stats": stats, "format": FORMAT, "holds": ("inputs", "labels", "sizes")}
     return files.digest_bytes(files.canonical_json(value).encode())
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from image_classifier import files
 from image_classifier.data.examples import Labels, Pixels
@@ -16,7 +17,9 @@ from image_classifier.errors import UserError, one_line
 FORMAT = 1
 INDEX = "store.json"
 SPLITS = ("train", "val", "test")
-_ARRAYS = [(split, part) for split in SPLITS for part in ("inputs", "labels")]
+_ARRAYS = [(split, part) for split in SPLITS for part in ("inputs", "labels", "sizes")]
+# Heights and widths of the files that images came from, where these had several: told of errors, never learned from.
+_UNLEARNED = {f"{split}_sizes.npy" for split in SPLITS}
 # What is missing or of another kind is damage; what may not be read, or not now, is not.
 _NOT_THERE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 _READABLE = "make it readable for this user, and see that the disk is well"
@@ -29,6 +32,7 @@ class Split:
     inputs: Pixels | Encoded
     labels: Labels
     names: tuple[str, ...] | None
+    sizes: npt.NDArray[np.int32] | None = None  # height and width of the files, where they had several
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def stored_shape(folder: Path) -> tuple[int, int, int] | None:
 
 
 def array_name(split: str, part: str) -> str:
-    """The file of a split's `inputs` or `labels`."""
+    """The file of a split's `inputs`, `labels` or `sizes`."""
     return f"{split}_{part}.npy"
 
 
@@ -87,7 +91,7 @@ def content_digest(index: dict[str, Any]) -> str:
     numeric = {name: index[name] for name in ("format", "classes", "shape", "mean", "std")}
     if index.get("columns") is not None:
         numeric["columns"] = index["columns"]
-    hashes = {name: entry["sha256"] for name, entry in index["files"].items()}
+    hashes = {name: entry["sha256"] for name, entry in index["files"].items() if name not in _UNLEARNED}
     return files.digest_bytes(files.canonical_json(numeric | {"files": hashes}).encode())
 
 
@@ -164,7 +168,8 @@ def _checked_index(index: Any) -> list[str]:
 
 
 def _open_split(folder: Path, index: Any, split: str) -> Split:
-    for part in ("inputs", "labels"):
+    sized = array_name(split, "sizes") in index["files"]
+    for part in ("inputs", "labels", *(["sizes"] if sized else [])):
         name = array_name(split, part)
         _check_file(folder, name, index["files"][name])
     inputs = _mapped(folder, array_name(split, "inputs"))
@@ -176,12 +181,15 @@ def _open_split(folder: Path, index: Any, split: str) -> Split:
     if labels.dtype != np.int64 or not in_range:
         raise _damaged(folder, f"{array_name(split, 'labels')} holds labels that are no class's number")
     labels.flags.writeable = False
+    sizes = np.array(_mapped(folder, array_name(split, "sizes"))) if sized else None
+    if sizes is not None and (sizes.dtype != np.int32 or sizes.shape != (len(labels), 2) or sizes.min() < 1):
+        raise _damaged(folder, f"{array_name(split, 'sizes')} holds no heights and widths")
     names = index["manifest"]["files"]
     if names is None:
-        return Split(inputs, labels, None)
+        return Split(inputs, labels, None, sizes)
     if len(names[split]) != len(labels) or not all(isinstance(name, str) for name in names[split]):
         raise ValueError("manifest")
-    return Split(inputs, labels, tuple(names[split]))
+    return Split(inputs, labels, tuple(names[split]), sizes)
 
 
 def _check_file(folder: Path, name: str, entry: Any) -> None:

@@ -45,7 +45,7 @@ def write_store(
         "duplicates": count_duplicates(inputs["train"], inputs["test"]),
         "files": {
             name: {"sha256": files.digest_file(folder / name), "size": (folder / name).stat().st_size}
-            for name in (array_name(split, part) for split in examples for part in ("inputs", "labels"))
+            for name in sorted(path.name for path in folder.iterdir())
         },
         "manifest": {
             "kind": settings["kind"],

@@ -3,6 +3,7 @@
 from image_classifier.runs.finding import exists, find, listing, locate, members
 from image_classifier.runs.record import (
     FINISHED,
+    MINED,
     RESULTS,
     UNFINISHED,
     Run,
@@ -15,6 +16,6 @@ from image_classifier.runs.record import (
 from image_classifier.settings.names import RECORD
 
 __all__ = [
-    "FINISHED", "RECORD", "RESULTS", "UNFINISHED", "Run", "exists", "find", "finish", "listing", "locate",
+    "FINISHED", "MINED", "RECORD", "RESULTS", "UNFINISHED", "Run", "exists", "find", "finish", "listing", "locate",
     "members", "new_key", "read", "refresh", "write_record",
 ]  # fmt: skip

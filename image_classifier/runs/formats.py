@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -12,7 +13,7 @@ import numpy.typing as npt
 from image_classifier import files, lfs, schema
 from image_classifier.errors import UserError, one_line
 from image_classifier.evaluation.metrics import Predictions
-from image_classifier.schema import Amount, Interval, Number, OneOrMore, Share
+from image_classifier.schema import Amount, Count, Interval, Number, OneOrMore, Share
 
 PREDICTIONS = ("test_labels", "test_probabilities", "val_labels", "val_probabilities", "val_rows")
 HISTORY_COLUMNS = ("epoch", "loss", "acc", "val_loss", "val_acc", "lr", "seconds")
@@ -70,6 +71,49 @@ class Metrics(Brief):
     per_class: dict[str, Class | EmptyClass]
 
 
+class ErrorSet(TypedDict):
+    """Examples with something in common that are wrong more often than the others."""
+
+    support: Share
+    itemsets: list[str]
+    pattern_length: OneOrMore
+    itemsets_desc: str
+    n: OneOrMore
+    errors: OneOrMore
+    error_rate: Share
+    error_rate_ci95: Interval
+    share_of_errors: Share
+    wrong_class: str
+    wrong_class_n: OneOrMore
+    p_value: Share
+    held_out_n: Count | None
+    held_out_errors: Count | None
+    held_out_error_rate: Share | None
+    held_out_ci95: Interval | None
+    held_out_p_value: Share | None
+    confirmed: bool
+    examples: list[Count]
+    example_names: list[str] | None
+
+
+class ErrorSets(TypedDict):
+    """The content of `error_sets.json`."""
+
+    split: Literal["test"]
+    n: OneOrMore
+    errors: Count
+    error_rate: Share
+    error_rate_ci95: Interval
+    least_examples: OneOrMore
+    longest: OneOrMore
+    nb_tested: Count
+    nb_freq_sets: Count
+    max_support_value: Share
+    false_discovery_rate: Share
+    edges: dict[str, list[Number]]
+    sets: list[ErrorSet]
+
+
 class Epoch(TypedDict):
     """A row of `training_history.csv`."""
 
@@ -89,6 +133,37 @@ def read_metrics(path: Path, classes: Sequence[str], hint: str) -> dict[str, Any
     if list(metrics["per_class"]) != list(classes):
         raise UserError(f"{path} is not as it was written: its classes are not those of the run", hint)
     return dict(metrics)
+
+
+def read_error_sets(path: Path, hint: str) -> dict[str, Any]:
+    """What `error_sets.json` holds."""
+    report = files.read_json(path)
+    schema.check(report, ErrorSets, path, hint)
+    return dict(report)
+
+
+def error_sets_csv(report: Mapping[str, Any]) -> str:
+    """The error sets as CSV, a row for each; lists in it are written as JSON, an interval as two columns."""
+    stream = io.StringIO()
+    columns = [column for name in ErrorSet.__annotations__ for column in _columns(name)]
+    writer = csv.DictWriter(stream, columns, lineterminator="\n")
+    writer.writeheader()
+    for row in report["sets"]:
+        writer.writerow({column: cell for name in row for column, cell in _cells(name, row[name])})
+    return stream.getvalue()
+
+
+def _columns(name: str) -> tuple[str, ...]:
+    return (f"{name}_low", f"{name}_high") if name.endswith("ci95") else (name,)
+
+
+def _cells(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    parts = (value or ("", "")) if name.endswith("ci95") else (value,)
+    for column, part in zip(_columns(name), parts, strict=True):
+        if isinstance(part, list):
+            yield column, json.dumps(part, ensure_ascii=False)
+        else:
+            yield column, "" if part is None else str(part).lower() if isinstance(part, bool) else part
 
 
 def npz(arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:

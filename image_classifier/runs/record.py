@@ -16,7 +16,7 @@ from image_classifier.runs.content import Begun, Finished, RuntimeRecord
 from image_classifier.settings.config import FIELDS, Config
 from image_classifier.settings.families import MODELS, family
 from image_classifier.settings.layers import Kind, Origin
-from image_classifier.settings.names import METRICS, RECORD
+from image_classifier.settings.names import ERROR_SETS, METRICS, RECORD
 
 FINISHED = "finished"
 UNFINISHED = "unfinished"
@@ -25,6 +25,8 @@ RESULTS = (
     "metrics.png", METRICS, "training_history.csv", "training_history.png",
     "confusion_matrix.png", "predictions.npz",
 )  # fmt: skip
+# What `train` and `mine` write beside them; a run of an earlier version has none.
+MINED = (ERROR_SETS, "error_sets.csv", "error_sets.png")
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,12 @@ class Run:
         """The arrays of `predictions.npz`: labels and probabilities of test and val, and val's rows in its split."""
         return formats.read_npz(self.path("predictions.npz"), len(self.classes), self._again)
 
+    def error_sets(self) -> dict[str, Any] | None:
+        """The content of `error_sets.json` (`formats.ErrorSets`); None where nothing was mined yet."""
+        if ERROR_SETS not in self.record.get("files", ()):
+            return None
+        return formats.read_error_sets(self.path(ERROR_SETS), f"image_classifier mine {self.folder} writes it again")
+
     @property
     def _again(self) -> str:
         return f"image_classifier evaluate {self.folder} writes it again"
@@ -158,7 +166,7 @@ def write_record(run: Run) -> None:
 
 def finish(run: Run) -> Run:
     """Hash every result into `run.json` and mark the run finished."""
-    digests = {name: _digest(run.path(name)) for name in (run.model_file, *RESULTS)}
+    digests = {name: _digest(run.path(name)) for name in (run.model_file, *RESULTS, *MINED)}
     done = Run(run.folder, {**run.record, "status": FINISHED, "files": digests})
     write_record(done)
     return done

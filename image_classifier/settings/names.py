@@ -11,6 +11,7 @@ RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 RECORD = "run.json"
 METRICS = "metrics.json"
 MODEL = "model.pth"
+ERROR_SETS = "error_sets.json"
 
 BUILT_IN_TABLES = ("wine", "breast_cancer")
 BUILT_IN_DATA = ("digits", *BUILT_IN_TABLES)

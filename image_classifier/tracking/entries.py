@@ -85,6 +85,8 @@ def _figures(run: Run) -> dict[str, float]:
     figures |= {f"validation_{name}": val[name] for name in ("accuracy", "loss") if name in val}
     if val:
         figures |= _interval("validation_accuracy", val) | {"best_epoch": val["best_epoch"]}
+    found = run.error_sets() or {}
+    figures |= {name: found[name] for name in ("nb_freq_sets", "max_support_value") if name in found}
     figures["training_seconds"] = run.record["timing"]["training_seconds"]
     return {name: float(value) for name, value in figures.items() if value is not None}
 

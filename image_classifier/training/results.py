@@ -10,7 +10,7 @@ from torch import nn
 from image_classifier import files
 from image_classifier.data.store import Store
 from image_classifier.errors import UserError
-from image_classifier.evaluation import metrics
+from image_classifier.evaluation import error_sets, metrics
 from image_classifier.evaluation.metrics import Predictions
 from image_classifier.model import inference
 from image_classifier.runs import Run, formats
@@ -76,6 +76,9 @@ def summary(done: Run) -> str:
     if val:
         epochs = len(done.history())
         text.append(f"validation  accuracy {_share(val)}, best epoch {val['best_epoch']} of {epochs}")
+    found = done.error_sets()
+    if found:
+        text.append(f"error sets  {error_sets.headline(found)}")
     return "\n".join([*text, f"results     {done.folder}"])
 
 

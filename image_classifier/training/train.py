@@ -18,7 +18,7 @@ from image_classifier.runs import Run, formats, provenance
 from image_classifier.settings.families import family
 from image_classifier.settings.layers import Layer
 from image_classifier.tracking import Mirror, Where
-from image_classifier.training import checkpoint, results
+from image_classifier.training import checkpoint, mining, results
 from image_classifier.training.checkpoint import Checkpoints
 from image_classifier.training.examples import adapting, learning, measuring
 from image_classifier.training.loop import Fitting, Step, Training
@@ -191,6 +191,7 @@ def _write_results(begun: Run, planned: TrainingPlan, training: Fitting) -> None
     answers = results.predict(planned.model, planned.store, planned.selection, planned.runtime)
     results.write_predictions(begun, answers)
     results.write_metrics_and_pictures(begun, training.best_epoch)
+    mining.write_error_sets(begun, planned.store)
 
 
 def _finish(begun: Run, training: Fitting, history: Sequence[Mapping[str, Any]], started: float) -> Run:

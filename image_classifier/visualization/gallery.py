@@ -26,13 +26,14 @@ def gallery_figure(images: Sequence[Image], titles: Sequence[str]) -> Figure:
     for axes in all_axes:
         axes.set_axis_off()
     for index, (axes, image, title) in enumerate(zip(all_axes[: len(images)], images, titles, strict=True)):
-        axes.imshow(_colored(image), interpolation="auto")
+        axes.imshow(coloured(image), interpolation="auto")
         axes.set_anchor("N")
         shown = "\n".join(label(line, index, _LONGEST_LINE) for line in title.split("\n"))
         axes.set_title(shown, fontsize=7.5, color=INK, loc="center", pad=3)
     return settled(figure)
 
 
-def _colored(image: Image) -> Image:
+def coloured(image: Image) -> Image:
+    """The image with three channels."""
     gray = image.ndim == 2 or image.shape[2] == 1
     return np.repeat(image.reshape(*image.shape[:2], 1), 3, axis=2) if gray else image

@@ -19,8 +19,8 @@ def chunk(tmp_path, picture):
     paths = [tmp_path / f"{number}.png" for number in range(3)]
     pixels = [picture(path) for path in paths]
     np.full((4, 8, 8, 3), 7, np.uint8).tofile(tmp_path / "array")
-    about = {"array": str(tmp_path / "array"), "start": 8 * 8 * 3, "height": 8, "width": 8, "native": True}
-    return {**about, "paths": list(map(str, paths))}, pixels
+    about = {"array": str(tmp_path / "array"), "start": 8 * 8 * 3, "first": 1, "height": 8, "width": 8}
+    return {**about, "native": True, "paths": list(map(str, paths))}, pixels
 
 
 def rows(chunk):
@@ -31,7 +31,10 @@ def rows(chunk):
 def test_the_rows_are_what_pillow_reads_however_many_are_copied_at_once(chunk, monkeypatch, sheet):
     monkeypatch.setattr(decoding, "_SHEET_PIXELS", sheet)
     asked, pixels = chunk
-    assert decoding.decode(asked) == {"count": 3, "failures": [], "mismatch": None}
+    reply = decoding.decode(asked)
+    assert {name: reply[name] for name in ("count", "failures", "mismatch")} == {
+        "count": 3, "failures": [], "mismatch": None,
+    }  # fmt: skip
     assert np.array_equal(rows(asked)[1:], pixels)
     assert (rows(asked)[0] == 7).all()
 
@@ -51,7 +54,9 @@ def test_an_image_of_another_size_is_named_or_fitted(chunk, tmp_path):
     asked, _ = chunk
     Image.new("RGB", (16, 32), (1, 2, 3)).save(tmp_path / "1.png")
     assert decoding.decode(asked)["mismatch"] == asked["paths"][1]
-    assert decoding.decode(asked | {"native": False})["mismatch"] is None
+    fitted = decoding.decode(asked | {"native": False})
+    assert fitted["mismatch"] is None
+    assert fitted["sizes"] == [(8, 8), (32, 16), (8, 8)]
     assert (rows(asked)[2] == (1, 2, 3)).all()
 
 

@@ -46,7 +46,9 @@ def test_images_of_one_size_keep_it(tmp_path, drawn, size):
 def test_images_of_several_sizes_or_of_a_wanted_one_become_square(tmp_path, drawn):
     files, _ = drawn((8, 8), (6, 10))
     assert inputs.write_inputs(tmp_path, {"train": examples(files)}, None, quiet=True) == (64, 64, 3)
-    (tmp_path / "train_inputs.npy").unlink()
+    assert np.load(tmp_path / "train_sizes.npy").tolist() == [[8, 8], [6, 10]]
+    for name in ("inputs", "sizes"):
+        (tmp_path / f"train_{name}.npy").unlink()
     assert inputs.write_inputs(tmp_path, {"train": examples(files)}, 5, quiet=True) == (5, 5, 3)
     assert np.load(tmp_path / "train_inputs.npy").shape == (2, 5, 5, 3)
 

@@ -197,3 +197,32 @@ def test_a_store_that_replaces_one_in_use_does_not_change_it(store):
     before = np.array(inputs)
     files.write_bytes(store.folder / "train_inputs.npy", b"something else")
     assert np.array_equal(inputs, before)
+
+
+@pytest.fixture
+def resized(pets, prepared, picture):
+    """A store of images of two sizes, whose files lie open."""
+    picture(pets / "cat" / "0.png", 12, 20)
+    return prepared(pets)
+
+
+def test_heights_and_widths_of_the_files_are_kept_where_they_differ_and_are_no_part_of_the_version(resized):
+    sizes = np.concatenate([split.sizes for split in resized.splits.values()])
+    names = [name for split in resized.splits.values() for name in split.names]
+    assert {name: tuple(size) for name, size in zip(names, sizes.tolist(), strict=True)} == {
+        name: (12, 20) if name == "cat/0.png" else (8, 8) for name in names
+    }
+    index = json.loads((resized.folder / "store.json").read_text())
+    without = {name: entry for name, entry in index["files"].items() if "sizes" not in name}
+    assert content_digest(index | {"files": without}) == resized.digest
+
+
+def test_damaged_heights_and_widths_are_found(resized):
+    for path in resized.folder.iterdir():
+        path.chmod(0o644)
+    replace_array(resized, "test_sizes.npy", np.zeros((3, 2), np.int32))
+    assert "test_sizes.npy holds no heights and widths" in refusal(resized)
+
+
+def test_images_of_one_size_have_no_heights_and_widths(store):
+    assert all(split.sizes is None for split in store.splits.values())

@@ -28,7 +28,7 @@ def chunks(tmp_path, picture):
     array = new_array(tmp_path / "x.npy", (3, 8, 8, 3), np.uint8)
     paths = [str(tmp_path / "images" / f"{number}.jpg") for number in range(3)]
     about = {"array": str(tmp_path / "x.npy"), "height": 8, "width": 8, "native": True}
-    questions = [about | {"start": array.offset + row * 192, "paths": [paths[row]]} for row in range(3)]
+    questions = [about | {"start": array.offset + row * 192, "first": row, "paths": [paths[row]]} for row in range(3)]
     return questions, (np.stack(truth), array)
 
 
