@@ -1,0 +1,121 @@
+"""The steps before a training: what is asked, the extraction, each scope's data, its table, its prepared store."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from image_classifier import files
+from image_classifier.errors import UserError, one_line
+from image_classifier.pipelines import command, structure
+from image_classifier.pipelines.parameters import scopes_of
+from image_classifier.pipelines.storage import TMP
+from image_classifier.pipelines.work import NoDataError, Work
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+READY = "ready"
+_TABLES = (".csv", ".parquet")
+
+
+def setup_extraction(work: Work, inputs: dict[str, str]) -> dict[str, str]:
+    """The data scopes, and whether their data must be extracted; what was asked is kept for the later steps."""
+    scopes = scopes_of(inputs["data_scopes"])
+    parameters = work.parameters
+    plan = {"use_case": parameters.use_case, "run_type": parameters.run_type, "data_scopes": scopes}
+    work.storage.write_json(work.storage.path(TMP, parameters.kf_run_id, "plan.json"), plan)
+    return {"Output": json.dumps(scopes), "extract": "yes" if work.use_case.extraction else "no"}
+
+
+def extract(work: Work, inputs: dict[str, str]) -> dict[str, str]:
+    """Have Spark write each data scope's rows; an engine that a cluster has, or one that is in this image."""
+    options = {key: value for key, value in work.use_case.extraction.items() if value}
+    words = [f"--{key}={value}" for key, value in options.items()]
+    words += [
+        "--replace",
+        f"--scopes={json.dumps(scopes_of(inputs['data_scopes']))}",
+        f"--output={work.place('extracted')}",
+    ]
+    if work.use_case.is_table:
+        words.append(f"--columns={json.dumps(list(work.use_case.columns))}")
+    command.run([sys.executable, "-m", "image_classifier.pipelines.extraction", *words])
+    return {}
+
+
+def setup(work: Work, _inputs: dict[str, str]) -> dict[str, str]:
+    """Where the scope's data lie, if there are any; a prefix in a bucket without files is the same as none."""
+    if work.use_case.extraction:
+        path = f"{work.place('extracted')}/{work.scope}"
+    else:
+        path = work.place("table" if work.use_case.is_table else "images")
+    sizes = work.storage.listed(path)
+    if not any(sizes.values()):
+        raise NoDataError(f"there is nothing in {path}")
+    return {"Output": READY, "data": path}
+
+
+def preprocessing(work: Work, inputs: dict[str, str]) -> dict[str, str]:
+    """The use case's columns of the rows that have a class, as one table; images are handed on as they lie."""
+    if not work.use_case.is_table:
+        return {"data": inputs["data"]}
+    from pyarrow import parquet  # noqa: PLC0415  (0.1 s, which only tables need)
+
+    table = _rows(work, work.raw(inputs["data"]))
+    folder = work.folder / "preprocessed"
+    files.make_folder(folder)
+    with files.create(folder / "table.parquet") as stream:
+        parquet.write_table(table, stream)
+    return {"data": work.publish("preprocessed", folder)}
+
+
+def feature_engineering(work: Work, inputs: dict[str, str]) -> dict[str, str]:
+    """The scope's prepared store, as `image_classifier prepare` makes it."""
+    given, table = inputs["data"], work.use_case.is_table
+    data = work.fetched(given) / "table.parquet" if table else work.raw(given)
+    store = work.folder / "store"
+    command.run([
+        command.program("image_classifier"), "prepare", f"--dataset_folder={data}", f"--config={work.settings()}",
+        f"--output={store}", f"--cache_folder={work.folder / 'cache'}",
+    ])  # fmt: skip
+    return {"store": work.publish("store", store)}
+
+
+def _rows(work: Work, folder: Path) -> "pa.Table":
+    """The rows of all tables in a folder that have a class."""
+    import pyarrow as pa  # noqa: PLC0415  (0.1 s, which only tables need)
+    from pyarrow import compute  # noqa: PLC0415
+
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _TABLES and path.stat().st_size)
+    if not found:
+        raise NoDataError(f"there is no {' or '.join(_TABLES)} with data among the files of {work.scope}")
+    columns = work.use_case.columns
+    parts = [_table(path, columns) for path in found]
+    try:
+        table = pa.concat_tables(part.select(list(columns)) for part in parts)
+    except pa.ArrowInvalid as error:
+        raise UserError(f"the tables of {work.scope} differ in their columns' types: {one_line(error, 300)}") from error
+    kept = table.filter(compute.is_valid(table.column(work.use_case.target)))
+    if not kept.num_rows:
+        raise NoDataError(f"{table.num_rows} rows of {work.scope}, and none has a {work.use_case.target}")
+    sys.stderr.write(f"{kept.num_rows} of {table.num_rows} rows of {work.scope} have a {work.use_case.target}\n")
+    return kept
+
+
+def _table(path: Path, columns: dict[str, str]) -> "pa.Table":
+    """One file's table, whose columns are as the use case says; in one without rows only their names count."""
+    import pyarrow as pa  # noqa: PLC0415  (0.1 s, which only tables need)
+    from pyarrow import csv, parquet  # noqa: PLC0415
+
+    options = csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
+    try:
+        if path.suffix.lower() == ".parquet":
+            table = parquet.read_table(path, memory_map=False, partitioning=None)
+        else:
+            table = csv.read_csv(path, convert_options=options)
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path.name} is no readable table: {one_line(error, 300)}", "store it again") from error
+    if not table.num_rows:
+        return table.schema.empty_table()
+    structure.check_schema(table.schema, path.name, columns, others=True)
+    return table
