@@ -37,7 +37,7 @@ def main() -> None:
     (unpacked / run_folder).rename(folder)
     commit(folder, branch, run_folder)
     push(branch)
-    announce(open_pull_request(branch, run_folder, folder))
+    announce(open_pull_request(branch, run_folder, folder), picture(folder))
 
 
 def check_new(run_folder: str) -> Path:
@@ -96,7 +96,7 @@ def open_pull_request(branch: str, run_folder: str, folder: Path) -> str:
         "title": f"Results of {run_folder}",
         "head": branch,
         "base": variable("GITHUB_REF_NAME" if on_branch else "DEFAULT_BRANCH"),
-        "body": description.text(run_folder, folder, run_address()),
+        "body": description.text(run_folder, folder, run_address()) + picture(folder),
     }
     try:
         return str(github.ask("pulls", body)["html_url"])
@@ -107,10 +107,20 @@ def open_pull_request(branch: str, run_folder: str, folder: Path) -> str:
         ) from refused
 
 
-def announce(address: str) -> None:
-    """Put the address on the job's page."""
+def announce(address: str, shown: str) -> None:
+    """Put the address on the job's page, and the picture, which has an address only since the run was pushed."""
     with Path(variable("GITHUB_STEP_SUMMARY")).open("a", encoding="utf-8") as stream:
-        stream.write(f"The run folder waits in a pull request: {plain(address)}\n")
+        stream.write(f"The run folder waits in a pull request: {plain(address)}\n{shown}")
+
+
+def picture(folder: Path) -> str:
+    """Markdown that shows the run's frequent error sets, as they were committed; empty where it has none."""
+    path = folder / "error_sets.png"
+    if not path.is_file():
+        return ""
+    commit = git("rev-parse", "HEAD", hint="the runner needs git").strip()
+    address = f"{variable('GITHUB_SERVER_URL')}/{github.repository()}/raw/{commit}/{path.as_posix()}"
+    return f"\n![Frequent error sets]({address})\n"
 
 
 def run_address() -> str:

@@ -50,7 +50,7 @@ def _message(arguments: argparse.Namespace) -> dict[str, Any]:
     if swept:
         return _of_sweep(swept)
     trained = runs.find(arguments.run, arguments.experiments_folder)
-    metrics = trained.metrics()
+    metrics, found = trained.metrics(), trained.error_sets()
     return {
         "text": _summary(trained),
         "kind": "run",
@@ -58,6 +58,7 @@ def _message(arguments: argparse.Namespace) -> dict[str, Any]:
         "accuracy": metrics["accuracy"],
         "accuracy_ci95": metrics["accuracy_ci95"],
         "validation_accuracy": metrics["val"]["accuracy"] if metrics["val"] else None,
+        "nb_freq_sets": found["nb_freq_sets"] if found else None,
     }
 
 
@@ -80,7 +81,13 @@ def _summary(trained: Run) -> str:
     test = Predictions(arrays["test_labels"], arrays["test_probabilities"])
     return summary.markdown(
         summary.Summarised(
-            trained.name, trained.metrics(), test, _facts(trained), _asked(trained), _against_parent(trained)
+            trained.name,
+            trained.metrics(),
+            test,
+            _facts(trained),
+            _asked(trained),
+            _against_parent(trained),
+            trained.error_sets(),
         )
     )
 

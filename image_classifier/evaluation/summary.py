@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from image_classifier.evaluation import error_sets
 from image_classifier.evaluation.comparison import Comparison
 from image_classifier.evaluation.markdown import escaped, line, percent, table
 from image_classifier.evaluation.metrics import Predictions, confusion
 
 _WORST = 5
+_MOST_SETS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +26,7 @@ class Summarised:
     facts: Mapping[str, str]
     asked: Mapping[str, str]
     against: Comparison | None = None
+    error_sets: Mapping[str, Any] | None = None  # as in error_sets.json
 
 
 def markdown(run: Summarised) -> str:
@@ -34,6 +37,7 @@ def markdown(run: Summarised) -> str:
         _figures(run.metrics),
         *_against(run.against),
         *_worst(run.metrics["per_class"], run.test),
+        *_error_sets(run.error_sets),
         *_pairs("The run", ("", ""), run.facts),
         *_pairs("What was chosen", ("setting", "value"), run.asked),
     ]
@@ -88,6 +92,36 @@ def _worst(per_class: Mapping[str, Mapping[str, Any]], test: Predictions) -> lis
         taken_for = _taken_for(counts[own], own, classes)
         lines.append(line((escaped(name), f"{figures['n']:,}", percent(accuracy[name]), f"{low} to {high}", taken_for)))
     return ["### Worst classes", "\n".join(lines)]
+
+
+def _error_sets(report: Mapping[str, Any] | None) -> list[str]:
+    if report is None:
+        return []
+    title = "### Frequent error sets"
+    if not report["sets"]:
+        return [title, f"{error_sets.headline(report).capitalize()}."]
+    head = (
+        "examples with",
+        "wrong",
+        "error rate",
+        "95 % interval",
+        "most often taken for",
+        "share of all errors",
+        "held-out half",
+    )
+    lines = [line(head), line(["---"] * len(head))]
+    for each in report["sets"][:_MOST_SETS]:
+        low, high = map(percent, each["error_rate_ci95"])
+        lines.append(
+            line((
+                escaped(each["itemsets_desc"]), f"{each['errors']:,} of {each['n']:,}", percent(each["error_rate"]),
+                f"{low} to {high}", f"{escaped(each['wrong_class'])} ({each['wrong_class_n']:,})",
+                percent(each["share_of_errors"]), "confirmed" if each["confirmed"] else "not confirmed",
+            ))
+        )  # fmt: skip
+    more = report["nb_freq_sets"] - len(report["sets"][:_MOST_SETS])
+    says = f"{more} more stand in error_sets.csv. " if more else ""
+    return [title, "\n".join(lines), f"{says}error_sets.png shows examples of them."]
 
 
 def _taken_for(row: npt.NDArray[np.int64], own: int, classes: Sequence[str]) -> str:

@@ -29,7 +29,8 @@ MOST_SETS_SHOWN = 10
 _EXAMPLES = 8
 _WORDS_WIDE = 40  # letters
 _LONGEST_ANSWER = 13
-_ROW = 1.12  # inches
+_ROW, _FLAT_ROW, _IMAGE = 1.25, 1.0, 0.85  # inches
+_LINE = 13  # points from one line of bold words to the next
 
 
 class Example(NamedTuple):
@@ -44,10 +45,11 @@ def error_sets_figure(report: Mapping[str, Any], examples: Sequence[Sequence[Exa
     """The first sets of `error_sets.json`, a row each: words, error rate with its interval, and images if there are."""
     sets = report["sets"][:MOST_SETS_SHOWN]
     columns = _EXAMPLES if examples else 0
-    figure = blank(6.2 + 0.95 * columns, 0.9 + _ROW * max(1, len(sets)))
+    figure = blank(5.6 + _IMAGE * columns, 0.9 + (_ROW if columns else _FLAT_ROW) * max(1, len(sets)))
     heading(figure, _title(report, len(sets)))
-    figure.supxlabel(_explanation(report, noun), x=0.012, ha="left", fontsize=8, color=QUIET)
-    widths = [3.1, 2.2, *[1.0] * columns]
+    shown = "Above an image: what it was taken for.\n" if any(examples) else ""
+    figure.supxlabel(shown + _explanation(report, noun), x=0.012, ha="left", fontsize=8, color=QUIET)
+    widths = [3.1, 2.0, *[_IMAGE] * columns]
     grid = figure.add_gridspec(max(1, len(sets)), len(widths), width_ratios=widths)
     limit = max((each["error_rate_ci95"][1] for each in sets), default=1.0)
     for row, each in enumerate(sets):
@@ -81,28 +83,37 @@ def _nothing(report: Mapping[str, Any]) -> str:
 
 def _explanation(report: Mapping[str, Any], noun: str) -> str:
     low, high = report["error_rate_ci95"]
+    looked = f"{report['nb_tested']:,} sets with {report['least_examples']} {noun} or more were looked at"
+    all_ = (
+        f"{percent(report['error_rate'], 1)} of all {report['n']:,} test {noun} are wrong, "
+        f"95 % interval {percent(low, 1)} to {percent(high, 1)}."
+    )
+    if not report["sets"]:
+        return f"{looked}.\n{all_}"
     return (
-        f"Blue line and band: {percent(report['error_rate'], 1)} of all {report['n']:,} test {noun} are wrong, "
-        f"95 % interval {percent(low, 1)} to {percent(high, 1)}.\n"
-        f"{report['nb_tested']:,} sets with {report['least_examples']} {noun} or more were looked at; "
-        f"at most {percent(report['false_discovery_rate'])} of those listed are expected to be chance.\n"
-        "Confirmed: found in one random half of the test split, and wrong too often in the other half too."
+        f"Blue line and band: {all_}\n"
+        "Dot and bar: share of the set that is wrong, and its 95 % interval. Orange: confirmed, which is\n"
+        "found in one random half of the test split and wrong too often in the other half too.\n"
+        f"{looked}; at most {percent(report['false_discovery_rate'])} of those listed are expected to be chance."
     )
 
 
 def _write(axes: Axes, each: Mapping[str, Any], row: int) -> None:
     axes.set_axis_off()
     lines = textwrap.wrap(label(each["itemsets_desc"], row, 3 * _WORDS_WIDE), _WORDS_WIDE) or [""]
-    axes.text(
-        0, 1, "\n".join(lines[:3]), va="top", fontsize=9.5, fontweight="bold", color=INK, transform=axes.transAxes
-    )
+    _below(axes, 0, "\n".join(lines[:3]), fontsize=9.5, fontweight="bold", color=INK)
     answer = label(each["wrong_class"], row, 20)
     text = (
         f"{each['errors']:,} of {each['n']:,} wrong, {percent(each['share_of_errors'])} of all errors\n"
         f"most often taken for {answer} ({each['wrong_class_n']:,})\n"
         f"{'confirmed on the other half' if each['confirmed'] else 'not confirmed on another half'}"
     )
-    axes.text(0, 0, text, va="bottom", fontsize=8, color=QUIET, transform=axes.transAxes)
+    _below(axes, _LINE * min(3, len(lines)) + 3, text, fontsize=8, color=QUIET)
+
+
+def _below(axes: Axes, points: float, text: str, **look: Any) -> None:
+    """Write that many points below the upper left corner."""
+    axes.annotate(text, (0, 1), (0, -points), "axes fraction", "offset points", va="top", **look)
 
 
 def _draw_rate(axes: Axes, each: Mapping[str, Any], report: Mapping[str, Any], limit: float) -> None:
@@ -128,4 +139,4 @@ def _show(figure: Figure, grid: GridSpec, place: tuple[int, int], example: Examp
     axes.set_axis_off()
     if example is not None:
         axes.imshow(coloured(example.image), interpolation="auto")
-        axes.set_title(label(example.answer, row, _LONGEST_ANSWER), fontsize=7, color=QUIET, loc="center", pad=2)
+        axes.set_title(label(example.answer, row, _LONGEST_ANSWER), fontsize=7, color=QUIET, loc="center", pad=3)
