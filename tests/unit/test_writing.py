@@ -27,7 +27,7 @@ WRITING_MODE = re.compile(r"(?=.*[wax+])[rwaxbtU+:|gz2]{1,6}")
 
 # What may write all the same, and why.
 EXCEPTIONS = {
-    ("image_classifier.data.inputs", "np.lib.format.open_memmap"): "maps rows of the file that files.create made",
+    ("image_classifier.data.inputs", "np.memmap"): "maps rows of the file that files.create made",
     ("image_classifier.data.preparing", "shutil.rmtree"): "removes what killed processes left, under its lock",
     ("image_classifier.data.decoding", "open"): "worker processes fill rows of files.py's array",
     (

@@ -19,7 +19,7 @@ TRAINED = {"best_epoch": 1, "timing": TIMES}
 
 
 def test_finishing_records_the_digest_of_every_result(tmp_path, made):
-    run, names = made(tmp_path / "e" / "r", runs.UNFINISHED, **TRAINED), ["model.pth", *runs.RESULTS]
+    run, names = made(tmp_path / "e" / "r", runs.UNFINISHED, **TRAINED), ["model.pth", *runs.RESULTS, *runs.MINED]
     for name in names:
         run.path(name).write_bytes(name.encode())
     done = runs.read(runs.finish(run).folder)
