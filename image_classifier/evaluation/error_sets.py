@@ -50,9 +50,10 @@ def mined(items: Items, test: Predictions, classes: Sequence[str]) -> dict[str, 
     lengths = np.array([len(each) for each in sets.sets], np.int64)[found]
     rates = everything.errors[found] / everything.sizes[found]
     ranked = found[np.lexsort((lengths, -rates, everything.p_values[found]))]
-    members = [np.asarray(items.marks[list(sets.sets[index])].all(axis=0)) for index in ranked]
-    kept = _worth_telling(members, wrong)
-    chosen, extents = [int(ranked[index]) for index in kept], [members[index] for index in kept]
+    chosen = [
+        int(ranked[index]) for index in _worth_telling([sets.sets[index] for index in ranked], items.marks, wrong)
+    ]
+    extents = [np.asarray(items.marks[list(sets.sets[index])].all(axis=0)) for index in chosen]
     confirmed = _confirmed(chosen, halves)
     rows = [
         {
@@ -120,10 +121,10 @@ def _counted(marks: Marks, wrong: Marks, least: int) -> tuple[ItemSets, _Part, t
     return sets, parts[0], (parts[1], parts[2])
 
 
-def _worth_telling(members: Sequence[Marks], wrong: Marks) -> list[int]:
+def _worth_telling(sets: Sequence[tuple[int, ...]], marks: Marks, wrong: Marks) -> list[int]:
     """Which of the sets are left when those are dropped that only say again what one before them says."""
-    rows = packed(np.stack(members)) if members else np.zeros((0, 0), np.uint64)
-    errors, left = packed(wrong), np.arange(len(members))
+    items, errors, left = packed(marks), packed(wrong), np.arange(len(sets))
+    rows = np.array([np.bitwise_and.reduce(items[list(each)]) for each in sets], np.uint64)
     kept: list[int] = []
     everything = packed(np.ones_like(wrong))
     while len(left) and len(kept) < MOST_SETS:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-_MOST_TRIPLES = 500_000  # candidates; a second's work for 10,000 examples
+_MOST_CANDIDATES = 500_000  # of pairs, and of triples; some seconds' work for 10,000 examples
 
 Marks = npt.NDArray[np.bool_]
 Counts = npt.NDArray[np.int64]
@@ -36,13 +36,15 @@ def counted(rows: Bits) -> Counts:
 def frequent(items: Marks, least: int, masks: Sequence[Marks] = ()) -> ItemSets:
     """All sets of up to three of the items (items × examples) that at least `least` examples have.
 
-    Where three at a time are so many that they would take minutes, the sets have one or two items.
+    Where so many are to be looked at that it would take minutes, the sets have one or two items only.
     """
     chosen = np.flatnonzero(items.sum(axis=1) >= least)
     bits = packed(items[chosen])
     inside = packed(np.stack([np.ones(items.shape[1], bool), *masks]))
     counts = [_counts(bits, inside)]
     sets: list[tuple[int, ...]] = [(int(one),) for one in chosen]
+    if len(chosen) * (len(chosen) - 1) // 2 > _MOST_CANDIDATES:
+        return ItemSets(sets, counts[0], 1)
     pairs = np.zeros((len(chosen), len(chosen)), bool)
     for one in range(len(chosen) - 1):
         later = np.arange(one + 1, len(chosen))
@@ -52,7 +54,7 @@ def frequent(items: Marks, least: int, masks: Sequence[Marks] = ()) -> ItemSets:
         counts.append(found)
     # Of pairs (i, j) and (i, k) and (j, k) with i < j < k; a triple can only be frequent if all three are.
     candidates = (pairs.astype(np.int64) @ pairs.T.astype(np.int64) * pairs).sum()
-    if candidates > _MOST_TRIPLES:
+    if candidates > _MOST_CANDIDATES:
         return ItemSets(sets, np.concatenate(counts), 2)
     for one, two in zip(*np.nonzero(pairs), strict=True):
         third = np.flatnonzero(pairs[one] & pairs[two])

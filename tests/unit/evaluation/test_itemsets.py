@@ -84,13 +84,14 @@ def test_the_best_slices_by_slicelines_score_are_slicelines(seed, alpha):
     assert {(0, 1), (3, 2)} & set(max(ours, key=ours.get))
 
 
-def test_where_three_at_a_time_are_too_many_the_sets_have_two_items(monkeypatch):
+@pytest.mark.parametrize(("most", "longest"), [(100, 2), (50, 1)])  # there are 66 pairs
+def test_where_sets_are_too_many_to_look_at_they_have_fewer_items(monkeypatch, most, longest):
     marks = marked(7, 12, 400, 0.5)
     whole = frequent(marks, 20)
-    monkeypatch.setattr("image_classifier.evaluation.itemsets._MOST_TRIPLES", 100)
+    monkeypatch.setattr("image_classifier.evaluation.itemsets._MOST_CANDIDATES", most)
     short = frequent(marks, 20)
-    assert (whole.longest, short.longest) == (3, 2)
-    assert short.sets == [each for each in whole.sets if len(each) < 3]
+    assert (whole.longest, short.longest) == (3, longest)
+    assert short.sets == [each for each in whole.sets if len(each) <= longest]
     assert short.counts.tolist() == whole.counts[: len(short.sets)].tolist()
 
 
