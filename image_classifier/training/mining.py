@@ -14,6 +14,7 @@ from image_classifier.data.tables import Column
 from image_classifier.errors import UserError
 from image_classifier.evaluation import error_sets
 from image_classifier.evaluation.items import Choice, Quantity, itemised
+from image_classifier.evaluation.metrics import Predictions
 from image_classifier.runs import Run, formats
 from image_classifier.settings.names import ERROR_SETS
 from image_classifier.training.results import predictions_of
@@ -44,10 +45,7 @@ def write_error_sets(measured: Run, store: Store) -> dict[str, Any]:
             f"{measured.path('predictions.npz')} is not about the test examples of {store.folder}",
             f"image_classifier evaluate {measured.folder} writes it again",
         )
-    items = itemised([*_known(store, measured.classes)], len(split.labels))
-    report = error_sets.mined(items, test, measured.classes)
-    for each in report["sets"]:
-        each["example_names"] = split.names and [split.names[number] for number in each["examples"]]
+    report = found(store, test, measured.classes)
     files.write_json(measured.path(ERROR_SETS), report)
     files.write_text(measured.path("error_sets.csv"), formats.error_sets_csv(report))
     shown = [] if store.columns else [
@@ -56,6 +54,16 @@ def write_error_sets(measured: Run, store: Store) -> dict[str, Any]:
     ]  # fmt: skip
     picture = plot.error_sets_figure(report, shown, measured.noun)
     files.write_bytes(measured.path("error_sets.png"), plot.png(picture))
+    return report
+
+
+def found(store: Store, test: Predictions, classes: Sequence[str]) -> dict[str, Any]:
+    """The error sets of answers on the test split of a store, with the names of the files that are examples."""
+    names = store.splits["test"].names
+    items = itemised([*_known(store, classes)], len(test.labels))
+    report = error_sets.mined(items, test, classes)
+    for each in report["sets"]:
+        each["example_names"] = names and [names[number] for number in each["examples"]]
     return report
 
 
