@@ -18,7 +18,7 @@ WORKFLOW = "training.yaml"
 FORM = {"experiment_name": "pets", "dataset_folder": "digits", "model": "cnn", "num_epochs": "2"}
 RUN_FILES = {
     *("model.pth", "metrics.json", "metrics.png", "confusion_matrix.png", "predictions.npz", "run.json"),
-    *("training_history.csv", "training_history.png"),
+    *("training_history.csv", "training_history.png", "error_sets.csv", "error_sets.json", "error_sets.png"),
 }
 CONDITIONAL = {"Restore downloaded data", "Fetch what Git LFS keeps", "Fetch the parent run", "Keep downloaded data"}
 
@@ -110,6 +110,7 @@ def test_the_summary_shows_the_accuracy_of_the_artifact_and_links_to_it(first_fo
     assert f"{low:.1%} to {high:.1%}".replace("%", " %") in summary
     address = first.jobs["train"].contexts["steps"]["upload"]["outputs"]["artifact-url"]
     assert f"({address})" in summary
+    assert "### Frequent error sets" in summary
 
 
 def test_what_the_container_writes_belongs_to_the_caller(first):
@@ -180,6 +181,9 @@ def test_the_results_wait_in_a_pull_request_through_git_lfs(rehearsed, second, s
     assert f"oid sha256:{digest}" in pointer
     assert f"{json.loads((second_folder / 'metrics.json').read_text())['accuracy']:.4f}" in pull["body"]
     assert "pull request" in second.jobs["save"].summary
+    commit = rehearsed.git("rev-parse", "results/pets/second").strip()
+    for text in (second.jobs["save"].summary, pull["body"]):
+        assert f"/raw/{commit}/experiments/pets/second/error_sets.png)" in text
 
 
 def test_a_saved_run_is_fetched_from_git_lfs_and_begins_the_next(rehearsed, third, second_folder, tmp_path):

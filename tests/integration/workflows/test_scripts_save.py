@@ -98,6 +98,15 @@ def test_the_pull_request_says_how_good_the_run_is(saving, github):
     assert "0.9700 (95 % interval 0.9400 to 0.9900)" in pull["body"]
     assert f"https://github.example/{REPOSITORY}/actions/runs/{NUMBER}" in pull["body"]
     assert f"https://example.org/{REPOSITORY}/pull/1" in step.summary
+    assert "error_sets.png" not in step.summary + pull["body"], "this run has no such picture"
+
+
+def test_the_job_and_the_pull_request_show_the_error_sets_as_they_were_committed(saving, github):
+    step = saving(RUN | {"pets/first/error_sets.png": PIXELS})
+    commit = git(saving.remote, "rev-parse", "results/pets/first").strip()
+    address = f"https://github.example/{REPOSITORY}/raw/{commit}/experiments/pets/first/error_sets.png"
+    for text in (step.summary, github.pulls[-1]["body"]):
+        assert f"![Frequent error sets]({address})" in text
 
 
 def test_a_tag_was_trained_and_the_default_branch_gets_the_pull_request(saving, github):

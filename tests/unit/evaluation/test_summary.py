@@ -94,3 +94,36 @@ def test_a_class_s_name_is_shown_as_it_is_and_never_as_markup(hostile):
     bare = name.replace("\\\\", "")
     for mark in "|[]`*@":
         assert bare.count(mark) == bare.count(f"\\{mark}"), f"{mark} in {name} would be read as markup"
+
+
+@pytest.fixture
+def sets():
+    """What `error_sets.json` holds of seven sets, as far as the summary reads it."""
+    one = {
+        "n": 90, "errors": 26, "error_rate": 26 / 90, "error_rate_ci95": [0.206, 0.39], "share_of_errors": 0.5,
+        "wrong_class": "<b>dog</b>", "wrong_class_n": 20,
+    }  # fmt: skip
+    rows = [
+        {**one, "itemsets_desc": f"class cat, {number} | dark", "confirmed": number % 2 == 0} for number in range(7)
+    ]
+    return {"errors": 52, "nb_freq_sets": 7, "nb_tested": 100, "least_examples": 50, "sets": rows}
+
+
+def test_five_error_sets_stand_in_the_summary_with_the_number_of_the_others(sets):
+    text = told(predictions({0: 1}), error_sets=sets)
+    rows = [line for line in text.splitlines() if "26 of 90" in line]
+    assert len(rows) == 5
+    assert "28.9 % | 20.6 % to 39.0 %" in rows[0]
+    assert ("| confirmed |" in rows[0], "| not confirmed |" in rows[1]) == (True, True)
+    assert "2 more stand in error_sets.csv. error_sets.png shows examples of them." in text
+    assert "<b>" not in text
+    assert "0 | dark" not in text, "a bar of the data would end the cell"
+
+
+def test_where_no_error_set_was_found_the_summary_says_so(sets):
+    text = told(predictions({0: 1}), error_sets=sets | {"sets": [], "nb_freq_sets": 0})
+    assert "None: no group is wrong more often than chance allows (100 groups of 50 or more looked at)." in text
+
+
+def test_a_run_of_an_earlier_version_says_nothing_of_error_sets():
+    assert "error sets" not in told(predictions({0: 1}))
