@@ -1,5 +1,7 @@
 """The files of a run's results: what is written comes back, and what nothing could be computed on is refused."""
 
+import csv
+import io
 import json
 
 import numpy as np
@@ -11,6 +13,21 @@ from image_classifier.runs import formats
 
 pytestmark = pytest.mark.unit
 
+FIRST = ("support", "itemsets", "pattern_length", "itemsets_desc")
+SET = {
+    "support": 0.1 + 0.2, "itemsets": ["class=a, b", 'brightness="1/4"'], "pattern_length": 2,
+    "itemsets_desc": "class a, very dark", "n": 60, "errors": 40, "error_rate": 2 / 3, "error_rate_ci95": [0.5, 0.75],
+    "share_of_errors": 0.5, "wrong_class": "b", "wrong_class_n": 40, "p_value": 1e-300, "held_out_n": 30,
+    "held_out_errors": 20, "held_out_error_rate": 2 / 3, "held_out_ci95": [0.25, 1.0], "held_out_p_value": 0.04,
+    "confirmed": True, "examples": [3, 1], "example_names": ["a/猫.png", "a,b.png"],
+}  # fmt: skip
+HELD_OUT = ("held_out_n", "held_out_errors", "held_out_error_rate", "held_out_ci95", "held_out_p_value")
+UNHELD = SET | dict.fromkeys(HELD_OUT) | {"confirmed": False, "example_names": None, "examples": []}
+MINED = {
+    "split": "test", "n": 200, "errors": 80, "error_rate": 0.4, "error_rate_ci95": [0.3, 0.5], "least_examples": 50,
+    "longest": 3, "nb_tested": 90, "nb_freq_sets": 2, "max_support_value": 0.3, "false_discovery_rate": 0.05,
+    "edges": {"brightness": [1.5, 2.5]}, "sets": [SET, UNHELD],
+}  # fmt: skip
 HEAD = ",".join(formats.HISTORY_COLUMNS)
 
 
@@ -111,3 +128,77 @@ def test_a_file_without_figures_is_refused(run, text):
     run.path("metrics.json").write_text(text)
     with pytest.raises(UserError, match=r"metrics\.json"):
         run.metrics()
+
+
+@pytest.fixture
+def mined(made, tmp_path):
+    """A run that lists `error_sets.json` among its files, and the path of that file."""
+    digest = {"sha256": "0" * 64, "bytes": 1}
+    listed = made(tmp_path / "usual").record["files"]
+    run = made(tmp_path / "e" / "r", files=listed | {"error_sets.json": digest})
+    files.write_json(run.path("error_sets.json"), MINED)
+    return run, run.path("error_sets.json")
+
+
+def test_error_sets_come_back_as_they_were_written(mined):
+    assert mined[0].error_sets() == MINED
+
+
+def test_a_run_of_an_earlier_version_has_no_error_sets_and_is_read(run):
+    assert run.finished
+    assert run.error_sets() is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"n": 0}, {"n": True}, {"split": "val"}, {"errors": -1}, {"error_rate": 1.5}, {"error_rate_ci95": None},
+     {"edges": {"a": ["x"]}}, {"edges": []}, {"sets": {}}, {"sets": [{}]}, {"sets": None}, {"longest": "3"},
+     {"sets": [SET | {"itemsets": "class=a"}]}, {"sets": [SET | {"confirmed": 1}]}, {"sets": [SET | {"errors": 0}]},
+     {"sets": [SET | {"examples": [-1]}]}, {"sets": [SET | {"held_out_ci95": [0.5]}]},
+     {"sets": [SET | {"p_value": float("inf")}]}, {"sets": [{**SET, "itemsets_desc": None}]}],
+    ids=str,
+)  # fmt: skip
+def test_error_sets_that_nothing_mines_are_refused(mined, change):
+    run, path = mined
+    path.write_text(json.dumps(MINED | change))
+    with pytest.raises(UserError, match=r"error_sets\.json") as caught:
+        run.error_sets()
+    assert caught.value.hint == f"image_classifier mine {run.folder} writes it again"
+
+
+@pytest.mark.parametrize("lost", [*MINED, None])
+def test_a_file_that_lacks_a_part_or_is_gone_is_refused(mined, lost):
+    run, path = mined
+    if lost:
+        path.write_text(json.dumps({name: value for name, value in MINED.items() if name != lost}))
+    else:
+        path.unlink()
+    with pytest.raises(UserError, match=r"error_sets\.json"):
+        run.error_sets()
+
+
+def test_the_table_of_the_error_sets_has_a_row_for_each_with_all_that_is_known():
+    text = formats.error_sets_csv(MINED)
+    columns = next(csv.reader(io.StringIO(text)))
+    assert tuple(columns[:4]) == FIRST
+    one, other = csv.DictReader(io.StringIO(text))
+    intervals = ("error_rate_ci95", "held_out_ci95")
+    parts = {f"{name}_{end}": SET[name][index] for name in intervals for index, end in enumerate(("low", "high"))}
+    flat = {name: value for name, value in SET.items() if name not in intervals} | parts
+    assert set(columns) == set(flat)
+    for name, value in flat.items():
+        cell = one[name]
+        if isinstance(value, list):
+            assert json.loads(cell) == value
+        elif isinstance(value, bool):
+            assert cell == str(value).lower()
+        else:
+            assert type(value)(cell) == value, name
+    empty = {name for name, cell in other.items() if cell == ""}
+    assert empty == {*HELD_OUT, "held_out_ci95_low", "held_out_ci95_high", "example_names"} - {"held_out_ci95"}
+    assert other["confirmed"] == "false"
+    assert "猫" in text
+
+
+def test_without_error_sets_the_table_is_its_columns():
+    assert formats.error_sets_csv(MINED | {"sets": []}).splitlines() == formats.error_sets_csv(MINED).splitlines()[:1]

@@ -1,9 +1,30 @@
-"""What is told of a run: tags as they are given."""
+"""What is told of a run: its figures, and tags as they are given."""
 
 import pytest
 
+from image_classifier import files, runs
 from image_classifier.errors import UserError
-from image_classifier.tracking.entries import tags
+from image_classifier.runs import Run
+from image_classifier.tracking.entries import of_run, tags
+
+
+def told(run, **parts):
+    """What is sent of the run, had its record these parts."""
+    return of_run(Run(run.folder, {**run.record, "tracking": {"key": "k"}} | parts))
+
+
+def test_the_figures_of_the_error_sets_are_sent_and_their_files(trained):
+    found, entry = files.read_json(trained.path("error_sets.json")), told(trained)
+    assert entry.metrics["nb_freq_sets"] == found["nb_freq_sets"]
+    assert entry.metrics["max_support_value"] == found["max_support_value"]
+    assert {path.name for path in entry.files} >= set(runs.MINED)
+
+
+def test_a_run_of_an_earlier_version_is_sent_without_error_sets(trained):
+    earlier = {name: each for name, each in trained.record["files"].items() if name not in runs.MINED}
+    entry = told(trained, files=earlier)
+    assert entry.metrics.keys() == told(trained).metrics.keys() - {"nb_freq_sets", "max_support_value"}
+    assert not {path.name for path in entry.files} & set(runs.MINED)
 
 
 def test_a_later_tag_wins_and_a_value_may_hold_anything():
