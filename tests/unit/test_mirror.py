@@ -12,6 +12,7 @@ INTEGRATION = "tests/integration"
 # What the real thing tests best, and a word by which the test's file names the module or its command.
 ELSEWHERE = {
     "image_classifier/__init__.py": ("tests/unit/test_api.py", "from image_classifier import"),
+    "image_classifier/pipelines/hadoop.py": (f"{INTEGRATION}/pipelines/test_extraction.py", "_SUCCESS"),
     "image_classifier/runs/content.py": ("tests/unit/runs/test_record.py", "runs.read"),
     "image_classifier/sweep/content.py": ("tests/unit/sweep/test_record.py", "record.read"),
     "image_classifier/sweep/pool.py": (f"{INTEGRATION}/sweep/test_stopping.py", "sweep"),
