@@ -1,4 +1,7 @@
-"""`error_sets.png`: the frequent error sets, each with its words, its figures and examples of what went wrong."""
+"""`error_sets.png`: the frequent error sets, each with its words, its figures and examples of what went wrong.
+
+All is drawn into one pair of axes whose unit is the inch: a grid of a hundred axes would take seconds to lay out.
+"""
 
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -8,29 +11,21 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.gridspec import GridSpec
+from matplotlib.ticker import MaxNLocator
 
 from image_classifier.visualization.gallery import coloured
-from image_classifier.visualization.style import (
-    BLUE,
-    FAINT,
-    INK,
-    ORANGE,
-    QUIET,
-    blank,
-    heading,
-    label,
-    percent,
-    settled,
-    style,
-)
+from image_classifier.visualization.style import BLUE, FAINT, INK, ORANGE, QUIET, blank, label, percent, style
 
 MOST_SETS_SHOWN = 10
 _EXAMPLES = 8
-_WORDS_WIDE = 40  # letters
+_WORDS_WIDE = 36  # letters of a line
+_MOST_LINES = 3
 _LONGEST_ANSWER = 13
-_ROW, _FLAT_ROW, _IMAGE = 1.25, 1.0, 0.85  # inches
-_LINE = 13  # points from one line of bold words to the next
+# Inches: the height of a set with images and of one without, the side of an image and the step to the next.
+_ROW, _FLAT_ROW, _SIDE, _STEP = 1.2, 1.05, 0.72, 0.82
+_RATE_FROM, _RATE_WIDE, _IMAGES_FROM = 2.9, 1.9, 5.1
+_RATE_HIGH, _RATE_DOT = 0.75, 0.42  # below the upper edge of a row: the axis, the dot
+_LINE, _SMALL_LINE, _TITLE = 0.17, 0.145, 0.45
 
 
 class Example(NamedTuple):
@@ -44,25 +39,28 @@ class Example(NamedTuple):
 def error_sets_figure(report: Mapping[str, Any], examples: Sequence[Sequence[Example]], noun: str) -> Figure:
     """The first sets of `error_sets.json`, a row each: words, error rate with its interval, and images if there are."""
     sets = report["sets"][:MOST_SETS_SHOWN]
-    columns = _EXAMPLES if examples else 0
-    figure = blank(5.6 + _IMAGE * columns, 0.9 + (_ROW if columns else _FLAT_ROW) * max(1, len(sets)))
-    heading(figure, _title(report, len(sets)))
-    shown = "Above an image: what it was taken for.\n" if any(examples) else ""
-    figure.supxlabel(shown + _explanation(report, noun), x=0.012, ha="left", fontsize=8, color=QUIET)
-    widths = [3.1, 2.0, *[_IMAGE] * columns]
-    grid = figure.add_gridspec(max(1, len(sets)), len(widths), width_ratios=widths)
+    row_high = _ROW if any(examples) else _FLAT_ROW
+    wide = _IMAGES_FROM + (_STEP * _EXAMPLES if any(examples) else 0)
+    explained = _explanation(report, noun, images=any(examples))
+    high = _TITLE + row_high * len(sets) + _SMALL_LINE * (len(explained) + 1) + (0 if sets else 2 * _LINE)
+    figure = blank(wide, high)
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, wide), ylim=(high, 0))
+    axes.set_axis_off()
+    axes.text(0, 0.05, _title(report, len(sets)), va="top", fontsize=11.5, fontweight="bold")
     limit = max((each["error_rate_ci95"][1] for each in sets), default=1.0)
     for row, each in enumerate(sets):
-        _write(figure.add_subplot(grid[row, 0]), each, row)
-        _draw_rate(figure.add_subplot(grid[row, 1]), each, report, limit)
-        for place in range(columns):
-            shown = examples[row][place] if place < len(examples[row]) else None
-            _show(figure, grid, (row, place), shown)
+        top = _TITLE + row_high * row
+        _write(axes, top, each, row)
+        _draw_rate(axes, top, each, report, min(1.0, 1.05 * limit))
+        for place, example in enumerate(examples[row][:_EXAMPLES] if examples else ()):
+            _show(axes, top, place, example)
+    below = _TITLE + row_high * len(sets) + (0 if sets else 2 * _LINE)
     if not sets:
-        axes = figure.add_subplot(grid[0, :])
-        axes.set_axis_off()
-        axes.text(0, 0.5, _nothing(report), va="center", fontsize=10, color=INK)
-    return settled(figure)
+        axes.text(0, _TITLE + _LINE, _nothing(report), va="center", fontsize=10)
+    for line, text in enumerate(explained):
+        axes.text(0, below + _SMALL_LINE * (line + 0.5), text, va="top", fontsize=8, color=QUIET)
+    return figure
 
 
 def _title(report: Mapping[str, Any], shown: int) -> str:
@@ -81,7 +79,7 @@ def _nothing(report: Mapping[str, Any]) -> str:
     return "No group of test examples is wrong more often than chance allows."
 
 
-def _explanation(report: Mapping[str, Any], noun: str) -> str:
+def _explanation(report: Mapping[str, Any], noun: str, *, images: bool) -> list[str]:
     low, high = report["error_rate_ci95"]
     looked = f"{report['nb_tested']:,} sets with {report['least_examples']} {noun} or more were looked at"
     all_ = (
@@ -89,54 +87,59 @@ def _explanation(report: Mapping[str, Any], noun: str) -> str:
         f"95 % interval {percent(low, 1)} to {percent(high, 1)}."
     )
     if not report["sets"]:
-        return f"{looked}.\n{all_}"
-    return (
-        f"Blue line and band: {all_}\n"
-        "Dot and bar: share of the set that is wrong, and its 95 % interval. Orange: confirmed, which is\n"
-        "found in one random half of the test split and wrong too often in the other half too.\n"
-        f"{looked}; at most {percent(report['false_discovery_rate'])} of those listed are expected to be chance."
-    )
+        return [f"{looked}.", all_]
+    return [
+        *(["Above an image: what it was taken for."] if images else []),
+        f"Blue line and band: {all_}",
+        "Dot and bar: share of the set that is wrong, and its 95 % interval. Orange: confirmed, which is",
+        "found in one random half of the test split and wrong too often in the other half too.",
+        f"{looked}; at most {percent(report['false_discovery_rate'])} of those listed are expected to be chance.",
+    ]
 
 
-def _write(axes: Axes, each: Mapping[str, Any], row: int) -> None:
-    axes.set_axis_off()
-    lines = textwrap.wrap(label(each["itemsets_desc"], row, 3 * _WORDS_WIDE), _WORDS_WIDE) or [""]
-    _below(axes, 0, "\n".join(lines[:3]), fontsize=9.5, fontweight="bold", color=INK)
-    answer = label(each["wrong_class"], row, 20)
-    text = (
-        f"{each['errors']:,} of {each['n']:,} wrong, {percent(each['share_of_errors'])} of all errors\n"
-        f"most often taken for {answer} ({each['wrong_class_n']:,})\n"
-        f"{'confirmed on the other half' if each['confirmed'] else 'not confirmed on another half'}"
-    )
-    _below(axes, _LINE * min(3, len(lines)) + 3, text, fontsize=8, color=QUIET)
+def _write(axes: Axes, top: float, each: Mapping[str, Any], row: int) -> None:
+    """Its words and its figures."""
+    words = textwrap.wrap(label(each["itemsets_desc"], row, _MOST_LINES * _WORDS_WIDE), _WORDS_WIDE)[:_MOST_LINES]
+    figures = [
+        f"{each['errors']:,} of {each['n']:,} wrong, {percent(each['share_of_errors'])} of all errors",
+        f"most often taken for {label(each['wrong_class'], row, 20)} ({each['wrong_class_n']:,})",
+        "confirmed on the other half" if each["confirmed"] else "not confirmed on another half",
+    ]
+    for line, text in enumerate(words):
+        axes.text(0, top + _LINE * line, text, va="top", fontsize=9.5, fontweight="bold")
+    start = top + _LINE * len(words) + 0.04
+    for line, text in enumerate(figures):
+        axes.text(0, start + _SMALL_LINE * line, text, va="top", fontsize=8, color=QUIET)
 
 
-def _below(axes: Axes, points: float, text: str, **look: Any) -> None:
-    """Write that many points below the upper left corner."""
-    axes.annotate(text, (0, 1), (0, -points), "axes fraction", "offset points", va="top", **look)
+def _draw_rate(axes: Axes, top: float, each: Mapping[str, Any], report: Mapping[str, Any], limit: float) -> None:
+    """The set's error rate beside that of all, on a scale from 0 to `limit`."""
+
+    def at(rate: float) -> float:
+        return _RATE_FROM + _RATE_WIDE * min(rate, limit) / limit
+
+    low, high = map(at, report["error_rate_ci95"])
+    bottom, dot = top + _RATE_HIGH, top + _RATE_DOT
+    axes.fill_between([low, high], top, bottom, color=BLUE, alpha=0.15, linewidth=0)
+    axes.vlines(at(report["error_rate"]), top, bottom, color=BLUE, linewidth=1)
+    axes.hlines(dot, _RATE_FROM, _RATE_FROM + _RATE_WIDE, color=FAINT, linewidth=0.6, zorder=0)
+    axes.hlines(dot, at(each["error_rate_ci95"][0]), at(each["error_rate_ci95"][1]), color=INK, linewidth=1.3)
+    axes.plot(at(each["error_rate"]), dot, "o", color=ORANGE if each["confirmed"] else INK, markersize=5)
+    axes.text(at(each["error_rate"]), dot - 0.1, percent(each["error_rate"]), ha="center", va="bottom", fontsize=8)
+    axes.hlines(bottom, _RATE_FROM, _RATE_FROM + _RATE_WIDE, color=QUIET, linewidth=0.8)
+    ticks = [tick for tick in MaxNLocator(4).tick_values(0, limit) if tick <= limit]
+    axes.vlines([at(tick) for tick in ticks], bottom, bottom + 0.03, color=QUIET, linewidth=0.8)
+    digits = 0 if limit > 0.1 else 1
+    for tick in ticks:
+        text = percent(tick, digits)
+        axes.text(at(tick), bottom + 0.05, text, ha="center", va="top", fontsize=7, color=QUIET)
 
 
-def _draw_rate(axes: Axes, each: Mapping[str, Any], report: Mapping[str, Any], limit: float) -> None:
-    """The set's error rate beside that of all."""
-    axes.axvspan(*report["error_rate_ci95"], color=BLUE, alpha=0.15, linewidth=0)
-    axes.axvline(report["error_rate"], color=BLUE, linewidth=1)
-    axes.hlines(0, 0, 1, color=FAINT, linewidth=0.6, zorder=0)
-    axes.hlines(0, *each["error_rate_ci95"], color=INK, linewidth=1.3)
-    axes.plot(each["error_rate"], 0, "o", color=ORANGE if each["confirmed"] else INK, markersize=5)
-    axes.text(each["error_rate"], 0.25, percent(each["error_rate"]), ha="center", va="bottom", fontsize=8, color=INK)
-    axes.set_xlim(0, min(1.0, 1.05 * limit))
-    axes.set_ylim(-1, 1)
-    axes.set_yticks([])
-    axes.spines["left"].set_visible(False)
-    axes.xaxis.set_major_formatter(lambda value, _: percent(value))
-    axes.locator_params(axis="x", nbins=4)
-    axes.tick_params(axis="x", labelsize=7, length=2)
-
-
-def _show(figure: Figure, grid: GridSpec, place: tuple[int, int], example: Example | None) -> None:
-    row, column = place
-    axes = figure.add_subplot(grid[row, 2 + column])
-    axes.set_axis_off()
-    if example is not None:
-        axes.imshow(coloured(example.image), interpolation="auto")
-        axes.set_title(label(example.answer, row, _LONGEST_ANSWER), fontsize=7, color=QUIET, loc="center", pad=3)
+def _show(axes: Axes, top: float, place: int, example: Example) -> None:
+    """An image with its answer above it."""
+    left, upper = _IMAGES_FROM + _STEP * place, top + _SMALL_LINE
+    high, wide = (side / max(example.image.shape[:2]) * _SIDE for side in example.image.shape[:2])
+    extent = (left, left + wide, upper + high, upper)
+    axes.imshow(coloured(example.image), extent=extent, interpolation="auto", aspect="auto")
+    answer = label(example.answer, place, _LONGEST_ANSWER)
+    axes.text(left + _SIDE / 2, top, answer, ha="center", va="top", fontsize=7, color=QUIET)
