@@ -11,9 +11,9 @@ import uuid
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from image_classifier.errors import UserError, of_system
+from image_classifier.errors import UserError
 from image_classifier.masking import HIDDEN, masked
-from image_classifier.pipelines import engine, rows
+from image_classifier.pipelines import engine, program, rows
 from image_classifier.pipelines.extraction_request import REPORT, Request, parsed
 from image_classifier.pipelines.hadoop import Folder
 
@@ -25,18 +25,15 @@ _BY = "extraction_scope"  # the column whose values become folders
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code of the program."""
-    password = None
+    return program.ended(lambda: _work(sys.argv[1:] if argv is None else argv))
+
+
+def _work(argv: Sequence[str]) -> int:
+    request = parsed(argv)
     try:
-        request = parsed(sys.argv[1:] if argv is None else argv)
-        password = request.password
         found = run(request)
     except UserError as error:
-        hint = f"\n hint: {error.hint}" if error.hint else ""
-        sys.stderr.write(_without(password, f"error: {error.what}{hint}\n"))
-        return error.exit_code
-    except OSError as error:
-        sys.stderr.write(_without(password, f"error: {of_system(error).what}\n"))
-        return UserError.exit_code
+        raise UserError(*(_without(request.password, text) for text in (error.what, error.hint))) from None
     sys.stdout.writelines(f"{scope}: {number or 'no'} rows\n" for scope, number in found.items())
     return 0
 
@@ -116,7 +113,6 @@ def _counted(spark: "SparkSession", folder: Folder, temporary: str) -> dict[str,
 
 
 def _without(password: str | None, text: str) -> str:
-    text = masked(text)
     return text.replace(password, HIDDEN) if password else text
 
 
