@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from image_classifier.visualization.gallery import coloured
@@ -24,6 +25,7 @@ _LONGEST_ANSWER = 13
 # Inches: the height of a set with images and of one without, the side of an image and the step to the next.
 _ROW, _FLAT_ROW, _SIDE, _STEP = 1.2, 1.05, 0.72, 0.82
 _RATE_FROM, _RATE_WIDE, _IMAGES_FROM = 2.9, 1.9, 5.1
+_WORDS = _RATE_FROM - 0.25  # the axis of the rates begins with a label around its end
 _RATE_HIGH, _RATE_DOT = 0.75, 0.42  # below the upper edge of a row: the axis, the dot
 _LINE, _SMALL_LINE, _TITLE = 0.17, 0.145, 0.45
 
@@ -106,10 +108,10 @@ def _write(axes: Axes, top: float, each: Mapping[str, Any], row: int) -> None:
         "confirmed on the other half" if each["confirmed"] else "not confirmed on another half",
     ]
     for line, text in enumerate(words):
-        axes.text(0, top + _LINE * line, text, va="top", fontsize=9.5, fontweight="bold")
+        _fit(axes, axes.text(0, top + _LINE * line, text, va="top", fontsize=9.5, fontweight="bold"), _WORDS)
     start = top + _LINE * len(words) + 0.04
     for line, text in enumerate(figures):
-        axes.text(0, start + _SMALL_LINE * line, text, va="top", fontsize=8, color=QUIET)
+        _fit(axes, axes.text(0, start + _SMALL_LINE * line, text, va="top", fontsize=8, color=QUIET), _WORDS)
 
 
 def _draw_rate(axes: Axes, top: float, each: Mapping[str, Any], report: Mapping[str, Any], limit: float) -> None:
@@ -142,4 +144,11 @@ def _show(axes: Axes, top: float, place: int, example: Example) -> None:
     extent = (left, left + wide, upper + high, upper)
     axes.imshow(coloured(example.image), extent=extent, interpolation="auto", aspect="auto")
     answer = label(example.answer, place, _LONGEST_ANSWER)
-    axes.text(left + _SIDE / 2, top, answer, ha="center", va="top", fontsize=7, color=QUIET)
+    _fit(axes, axes.text(left + _SIDE / 2, top, answer, ha="center", va="top", fontsize=7, color=QUIET), _SIDE)
+
+
+def _fit(axes: Axes, text: Text, wide: float) -> None:
+    """Write a text smaller where it would be wider than that many inches."""
+    share = wide / text.get_window_extent().transformed(axes.transData.inverted()).width
+    if share < 1:
+        text.set_fontsize(share * float(text.get_fontsize()))
