@@ -61,14 +61,19 @@ def tracked() -> bool:
 def attend(command: list[str]) -> int:
     """The container's exit code, signals passed on to it; 0 for a run that is complete, but was not sent."""
     child: subprocess.Popen[bytes] | None = None
+    early: list[int] = []  # signals that came before there was a child to pass them on to
 
     def pass_on(number: int, _: object) -> None:
         if child:
             child.send_signal(number)
+        else:
+            early.append(number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, pass_on)
     child = subprocess.Popen(command)
+    for number in early:
+        child.send_signal(number)
     code = child.wait()
     if code in (0, NOT_SENT):
         set_outputs({"sent": "false" if code else "true"})

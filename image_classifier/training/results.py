@@ -1,7 +1,7 @@
 """From a model and examples to predictions, and from predictions to every figure, picture and line about a run."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -9,7 +9,6 @@ from torch import nn
 
 from image_classifier import files
 from image_classifier.data.store import Store
-from image_classifier.errors import UserError
 from image_classifier.evaluation import error_sets, metrics
 from image_classifier.evaluation.metrics import Predictions
 from image_classifier.model import inference
@@ -46,9 +45,7 @@ def write_metrics_and_pictures(measured: Run, best_epoch: int) -> None:
     """Write metrics and pictures from what the run's files say, and from nothing else."""
     classes, history = measured.classes, measured.history()
     arrays = measured.predictions()
-    test, val = predictions_of(arrays, "test"), predictions_of(arrays, "val")
-    if test is None:
-        raise UserError(f"{measured.path('predictions.npz')} has no test examples", "train again")
+    test, val = cast("Predictions", predictions_of(arrays, "test")), predictions_of(arrays, "val")
     report = metrics.run_metrics(test, val, best_epoch, classes)
     files.write_json(measured.path(METRICS), report)
     counts = metrics.confusion(test.labels, test.predicted, len(classes))
