@@ -28,6 +28,7 @@ PROGRAMS = {
     "image_classifier": ("image_classifier.main", "main"),
     "image_classifier_trainer": ("image_classifier.main", "trainer"),
     "dvc": ("dvc.cli", "main"),
+    "step": ("image_classifier.pipelines.step", "main"),
 }
 IMPORTED = (  # what one would wait for; a module that is not there is imported by no command either
     "torch", "torchvision", "sklearn.ensemble", "sklearn.linear_model", "sklearn.naive_bayes", "sklearn.neighbors",

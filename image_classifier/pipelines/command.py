@@ -4,6 +4,7 @@ import collections
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -49,6 +50,8 @@ def run(command: Sequence[str], environment: dict[str, str] | None = None) -> No
             child.terminate()  # a step that is stopped stops its command
             raise
     code = child.returncode
+    if code < 0:  # the kernel sends SIGKILL where memory has run out
+        kept.append(f"\nended by {signal.Signals(-code).name}\n")
     if code:
         raise FailedError(said(kept), code if code > 0 else 128 - code)
 

@@ -49,10 +49,26 @@ def setup(work: Work, _inputs: dict[str, str]) -> dict[str, str]:
         path = f"{work.place('extracted')}/{work.scope}"
     else:
         path = work.place("table" if work.use_case.is_table else "images")
-    sizes = work.storage.listed(path)
-    if not any(sizes.values()):
-        raise NoDataError(f"there is nothing in {path}")
+    if not any(_has_data(work, f"{path}/{name}") for name, size in work.storage.listed(path).items() if size):
+        raise NoDataError(f"there are no data in {path}")
     return {"Output": READY, "data": path}
+
+
+def _has_data(work: Work, path: str) -> bool:
+    """Whether a file that is not empty holds an image, or a row of a table."""
+    if not work.use_case.is_table:
+        return True
+    if not path.lower().endswith(_TABLES):
+        return False
+    with work.storage.opened(path) as stream:
+        if path.lower().endswith(".csv"):
+            return bool(stream.readline()) and any(line.strip() for line in stream)
+        from pyarrow import ArrowException, parquet  # noqa: PLC0415  (0.1 s, which only tables need)
+
+        try:
+            return bool(parquet.ParquetFile(stream).metadata.num_rows)
+        except ArrowException as error:
+            raise UserError(f"{path} is no Parquet file: {one_line(error, 300)}", "store it again") from error
 
 
 def preprocessing(work: Work, inputs: dict[str, str]) -> dict[str, str]:

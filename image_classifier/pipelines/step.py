@@ -9,7 +9,7 @@ from image_classifier import files, signals
 from image_classifier.arguments import Parser
 from image_classifier.errors import UserError, one_line
 from image_classifier.pipelines import gathering, preparation, program, records, training
-from image_classifier.pipelines.command import without_secrets
+from image_classifier.pipelines.command import FailedError, without_secrets
 from image_classifier.pipelines.interface import COMMON, STATE, STEPS
 from image_classifier.pipelines.parameters import Parameters
 from image_classifier.pipelines.records import OF_THE_RUN, Record, State
@@ -62,7 +62,10 @@ def _run(arguments: argparse.Namespace) -> int:
         if arguments.step == "gather":
             gathering.gather(work, inputs)
             return 0
-        handed = _recorded(work, arguments.step, inputs)
+        try:
+            handed = _recorded(work, arguments.step, inputs)
+        except FailedError as error:
+            return error.exit_code  # its command has said why
     for name in step.outputs:
         path = getattr(arguments, f"{name}_file")
         if path is not None:

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 import fsspec
 
@@ -60,6 +60,12 @@ class Storage:
     def names(self, path: str) -> list[str]:
         """The first parts of the names below a path, in order."""
         return sorted({name.partition("/")[0] for name in self.listed(path)})
+
+    @contextlib.contextmanager
+    def opened(self, path: str) -> Iterator[BinaryIO]:
+        """A file to read parts of, which is not fetched as a whole."""
+        with _refusals(path), self._fs.open(path, "rb") as stream:
+            yield stream
 
     def read(self, path: str) -> bytes | None:
         """What a small file holds, or `None` where there is none."""
