@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from image_classifier.errors import UserError
 from image_classifier.masking import HIDDEN, masked
-from image_classifier.pipelines import engine, program, rows
-from image_classifier.pipelines.extraction_request import REPORT, Request, parsed
+from image_classifier.pipelines import bucket, engine, program, rows
+from image_classifier.pipelines.extraction_request import REPORT, Request, parsed, refuse_extracted
 from image_classifier.pipelines.hadoop import Folder
 
 if TYPE_CHECKING:
@@ -38,20 +38,22 @@ def _work(argv: Sequence[str]) -> int:
     return 0
 
 
-def run(request: Request) -> dict[str, int]:
-    """The number of rows of each scope, once all of them lie below `output`."""
+def run(request: Request, called: str = "") -> dict[str, int]:
+    """The number of rows of each scope, once all of them lie below `output`; `called` is the source for people."""
+    if "s3://" in (request.source[:5], request.output[:5]) and not engine.submitted():
+        with bucket.on_this_disk(request) as here:
+            return run(here, request.source)
     with engine.session(request.jars) as spark:
-        return extract(spark, request)
+        return extract(spark, request, called or request.source)
 
 
-def extract(spark: "SparkSession", request: Request) -> dict[str, int]:
+def extract(spark: "SparkSession", request: Request, called: str) -> dict[str, int]:
     """As `run`, with a Spark that is there."""
     with engine.refusals(f"{request.output} cannot be written"):
         folder = Folder(spark, request.output)
         there = [scope for scope in request.scopes if folder.complete(scope)]
-    if there and not request.replace:
-        raise UserError(f"{request.output} has been extracted already: {', '.join(there)}", "--replace writes it again")
-    where = masked(request.source.removeprefix("jdbc:"))
+    refuse_extracted(request, there)
+    where = masked(called.removeprefix("jdbc:"))
     with engine.refusals(f"{where} cannot be read"):
         frame = _chosen(_source(spark, request), request)
     temporary = f".extraction-{uuid.uuid4().hex}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
-from image_classifier.errors import UserError
+from image_classifier.errors import UserError, one_line
 from image_classifier.pipelines import rows
 
 REPORT = "extraction.json"
@@ -64,7 +64,9 @@ def parsed(argv: Sequence[str]) -> Request:
     add("--user", help="the database's user; the password comes from the variable DB_PASS")
     add("--db_pass_file", type=Path, metavar="FILE", help="a file with the password, instead of DB_PASS")
     add("--jars", default="", help="Java archives for Spark, such as PostgreSQL's driver, if it has none of its own")
-    given = parser.parse_args(argv)
+    add("--db_pass_secret", metavar="NAME", help="a secret of AWS Secrets Manager that holds it, as Glue needs it")
+    # Glue adds flags of its own, such as --JOB_NAME and --TempDir.
+    given = parser.parse_known_args(argv)[0] if "--JOB_RUN_ID" in argv else parser.parse_args(argv)
     if rows.is_jdbc(given.source) != bool(given.table):
         raise UserError("--table belongs to a --source that is a database, and only to that", "give both, or Parquet")
     return Request(
@@ -80,8 +82,15 @@ def parsed(argv: Sequence[str]) -> Request:
         user=given.user,
         replace=given.replace,
         jars=tuple(filter(None, given.jars.split(","))),
-        password=_password(given.db_pass_file),
+        password=_password(given.db_pass_file, given.db_pass_secret),
     )
+
+
+def refuse_extracted(request: Request, there: list[str]) -> None:
+    """Refuse scopes that are there already, where nobody has said that they are to be written again."""
+    if there and not request.replace:
+        what = f"{request.output} has been extracted already: {', '.join(there)}"
+        raise UserError(what, "--replace writes it again")
 
 
 def _positive(text: str) -> int:
@@ -123,10 +132,33 @@ def _listed(text: str) -> tuple[str, ...] | None:
     return tuple(found) if isinstance(found, list) and all(isinstance(each, str) for each in found) else None
 
 
-def _password(path: Path | None) -> str | None:
+def _password(path: Path | None, secret: str | None) -> str | None:
+    if path and secret:
+        raise UserError("--db_pass_file and --db_pass_secret are two places of one password", "give one of them")
+    if secret:
+        return _of_secrets_manager(secret)
     if path is None:
         return os.environ.get("DB_PASS") or None
     try:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read: {type(error).__name__}", "--db_pass_file names a text file") from error
+
+
+def _of_secrets_manager(name: str) -> str:
+    """The secret's text, or the password in it where it is JSON, as those of AWS's databases are."""
+    try:
+        import boto3  # noqa: PLC0415  (Glue has it; elsewhere an extra)
+
+        text = str(boto3.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"])
+    except Exception as error:
+        # By the module: its errors are made when it runs.
+        if not isinstance(error, ImportError | KeyError) and not type(error).__module__.startswith("botocore"):
+            raise
+        hint = "the job's role needs secretsmanager:GetSecretValue; AWS_DEFAULT_REGION says where it is"
+        raise UserError(f"the secret {name} cannot be read: {one_line(error, 200)}", hint) from error
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    return str(found["password"]) if isinstance(found, dict) and "password" in found else text

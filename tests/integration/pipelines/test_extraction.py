@@ -257,7 +257,8 @@ def test_a_folder_without_parquet_is_refused(extract, tmp_path):
 
 def test_a_cluster_s_way_to_run_it_shows_the_password_nowhere(database, tmp_path, repository):
     """spark-submit with the package as an archive, its driver, INFO's log and the record of events."""
-    shutil.make_archive(str(tmp_path / "package"), "zip", repository, "image_classifier")
+    wheel = tmp_path / "image_classifier-0.1.0-py3-none-any.whl"
+    Path(shutil.make_archive(str(tmp_path / "package"), "zip", repository, "image_classifier")).rename(wheel)
     (tmp_path / "events").mkdir()
     conf = {
         "spark.eventLog.enabled": "true", "spark.eventLog.dir": f"file://{tmp_path}/events",
@@ -267,7 +268,7 @@ def test_a_cluster_s_way_to_run_it_shows_the_password_nowhere(database, tmp_path
     command = [
         Path(sys.executable).with_name("spark-submit"), "--master", "local[1]", "--jars", JARS,
         *(word for name, value in conf.items() for word in ("--conf", f"{name}={value}")),
-        "--py-files", tmp_path / "package.zip", repository / "image_classifier" / "pipelines" / "extraction.py",
+        "--py-files", wheel, repository / "image_classifier" / "pipelines" / "extraction.py",
         "--source", database[0], "--table", "flowers", "--scope_column", "site", "--scopes", '["north"]',
         "--user", postgres.USER, "--output", tmp_path / "out",
     ]  # fmt: skip

@@ -2,7 +2,9 @@
 
 import json
 
+import boto3
 import pytest
+from moto import mock_aws
 
 from image_classifier.errors import UserError
 from image_classifier.pipelines.extraction_request import Request, parsed
@@ -56,6 +58,20 @@ def test_a_file_of_the_password_comes_before_the_variable_and_its_line_end_is_no
     assert parsed([*DATABASE, *A, "--db_pass_file", str(tmp_path / "word")]).password == WORD
 
 
+@pytest.mark.parametrize("text", [WORD, json.dumps({"username": "u", "password": WORD})])
+def test_the_password_may_be_a_secret_of_aws(text, monkeypatch):
+    for name, value in (
+        ("AWS_ACCESS_KEY_ID", "x"),
+        ("AWS_SECRET_ACCESS_KEY", "x"),
+        ("AWS_DEFAULT_REGION", "eu-west-1"),
+    ):
+        monkeypatch.setenv(name, value)
+    with mock_aws():
+        boto3.client("secretsmanager").create_secret(Name="flowers/reader", SecretString=text)
+        assert parsed([*DATABASE, *A, "--db_pass_secret", "flowers/reader"]).password == WORD
+        assert "the secret rose cannot be read" in said(*DATABASE, *A, "--db_pass_secret", "rose")
+
+
 def test_a_request_that_is_shown_shows_no_password(monkeypatch):
     monkeypatch.setenv("DB_PASS", WORD)
     request = parsed([*DATABASE, *A])
@@ -95,6 +111,7 @@ def test_scopes_that_are_no_list_of_names_are_refused(scopes, words):
         ((*PARQUET, *A, "--fetch", "5"), "unrecognized arguments: --fetch"),
         (PARQUET, "--scopes"),
         ((*DATABASE, *A, "--db_pass_file", "nowhere"), "nowhere cannot be read"),
+        ((*DATABASE, *A, "--db_pass_file", "x", "--db_pass_secret", "y"), "two places of one password"),
         (("--source", "jdbc:postgresql://h/d", *PARQUET[2:], *A), "--table belongs to"),
     ],
 )
