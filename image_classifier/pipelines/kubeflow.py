@@ -1,9 +1,10 @@
-"""`python -m image_classifier.pipelines.kubeflow --type …`: the pipeline compiled, or run on this machine."""
+"""`python -m image_classifier.pipelines.kubeflow --type …`: the pipeline compiled, run on this machine, or uploaded."""
 
 import argparse
 import contextlib
 import io
 import os
+import re
 import sys
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -13,12 +14,13 @@ from typing import Any
 from image_classifier import files
 from image_classifier.arguments import Parser
 from image_classifier.errors import UserError, one_line
-from image_classifier.pipelines import graph, program
+from image_classifier.pipelines import graph, program, updating
 from image_classifier.pipelines.parameters import RUN_TYPES, SWITCH, scopes_of
-from image_classifier.pipelines.storage import DOMAINS, Storage
+from image_classifier.pipelines.storage import DOMAINS, OUTPUTS, Storage
 from image_classifier.pipelines.use_case import read
 
 PACKAGE = "pipeline.yaml"
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal, in KFP's messages
 _EARLIEST = (1980, 1, 1, 0, 0, 0)  # of a zip file
 _PASSED_ON = (*graph.CREDENTIALS, *graph.MAY_BE_GIVEN, *graph.FOR_EXTRACT)
 _PARAMETERS = ("root", *graph.DEFAULTS)
@@ -33,8 +35,8 @@ def _parser() -> Parser:
     """The program's words."""
     parser = Parser(prog="python -m image_classifier.pipelines.kubeflow", allow_abbrev=False, description=__doc__)
     add = parser.add_argument
-    text = "compile: write pipeline.yaml and its zip; run: run it here, each step in a container of the image"
-    add("--type", required=True, choices=("compile", "run"), help=text)
+    text = "compile: write pipeline.yaml and its zip; run: run it here, each step in a container of the image; "
+    add("--type", required=True, choices=tuple(_TYPES), help=text + "update: upload it as a new version")
     add("--image", default=graph.IMAGE, metavar="NAME", help="what the steps run in (default: %(default)s)")
     add("--extraction_image", metavar="NAME", help="what `extract` runs in, one that has Spark (default: --image)")
     text = (
@@ -54,11 +56,13 @@ def _parser() -> Parser:
     run.add_argument("--data_scopes", default=defaults["data_scopes"], metavar="JSON", help=text)
     text = "yes: keep the temporary area (default: %(default)s)"
     run.add_argument("--debug", choices=SWITCH, default=defaults["debug"], help=text)
+    updating.add_arguments(parser)
     return parser
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    return {"compile": compiled, "run": run}[arguments.type](arguments)
+    updating.check(arguments)
+    return _TYPES[arguments.type](arguments)
 
 
 def compiled(arguments: argparse.Namespace) -> int:
@@ -97,7 +101,8 @@ def run(arguments: argparse.Namespace) -> int:
     given = _parameters(arguments)
     scopes_of(given["data_scopes"])
     read(given["use_case"])
-    given["root"] = Storage(given["root"], given["domain"]).root
+    storage = Storage(given["root"], given["domain"])
+    given["root"] = storage.root
     made = _pipeline(arguments)
     with files.scratch_folder() as folder, _docker_errors(arguments.image):
         runner = kfp.local.DockerRunner(**_container(given["root"]))
@@ -105,7 +110,10 @@ def run(arguments: argparse.Namespace) -> int:
         try:
             made(**given)
         except RuntimeError as error:
-            raise UserError(one_line(error), f"see error_logs.csv below {given['root']}") from error
+            place = storage.path(OUTPUTS, given["use_case"], given["run_type"])
+            raise UserError(
+                _COLOUR.sub("", one_line(error)), f"error_logs.csv in {place}/<kf_run_id> says why"
+            ) from error
     return 0
 
 
@@ -142,6 +150,19 @@ def _pipeline(arguments: argparse.Namespace) -> Any:
 
 def _parameters(arguments: argparse.Namespace) -> dict[str, str]:
     return {name: getattr(arguments, name) for name in _PARAMETERS}
+
+
+def update(arguments: argparse.Namespace) -> int:
+    """Upload the pipeline to a server of Kubeflow Pipelines."""
+
+    def made() -> dict[str, bytes]:
+        text = package(arguments)
+        return {PACKAGE: text.encode(), "pipeline.zip": zipped(text)}
+
+    return updating.update(arguments, _parameters(arguments), made)
+
+
+_TYPES = {"compile": compiled, "run": run, "update": update}
 
 
 if __name__ == "__main__":

@@ -13,6 +13,12 @@ INTEGRATION = "tests/integration"
 ELSEWHERE = {
     "image_classifier/__init__.py": ("tests/unit/test_api.py", "from image_classifier import"),
     "image_classifier/pipelines/hadoop.py": (f"{INTEGRATION}/pipelines/test_extraction.py", "_SUCCESS"),
+    "image_classifier/pipelines/client.py": (f"{INTEGRATION}/pipelines/test_client.py", "client, server and updating"),
+    "image_classifier/pipelines/server.py": (f"{INTEGRATION}/pipelines/test_client.py", "import kubeflow, server"),
+    "image_classifier/pipelines/updating.py": (
+        f"{INTEGRATION}/pipelines/test_client.py",
+        "client, server and updating",
+    ),
     "image_classifier/runs/content.py": ("tests/unit/runs/test_record.py", "runs.read"),
     "image_classifier/sweep/content.py": ("tests/unit/sweep/test_record.py", "record.read"),
     "image_classifier/sweep/pool.py": (f"{INTEGRATION}/sweep/test_stopping.py", "sweep"),

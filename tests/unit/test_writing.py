@@ -29,6 +29,7 @@ WRITING_MODE = re.compile(r"(?=.*[wax+])[rwaxbtU+:|gz2]{1,6}")
 EXCEPTIONS = {
     ("image_classifier.data.inputs", "np.memmap"): "maps rows of the file that files.create made",
     ("image_classifier.data.preparing", "shutil.rmtree"): "removes what killed processes left, under its lock",
+    ("image_classifier.pipelines.kubeflow", "zipfile.ZipFile"): "in memory",
     ("image_classifier.data.decoding", "open"): "worker processes fill rows of files.py's array",
     ("image_classifier.pipelines.hadoop", "self._store.rename"): "Hadoop's own file systems, such as a bucket",
     (
