@@ -112,6 +112,7 @@ def house(tmp_path_factory):
     train(**dense, run_name="child", pretrained_model="e/dense/model.pth")
     for seed in (0, 1):
         train(model="knn", seed=seed, dataset_folder="wine", experiment_name="s", run_name=f"seed-{seed}", **at)
+    files.write_json(folder / "e/child/error_sets.json", mined(files.read_json(folder / "e/child/error_sets.json")))
     record = files.read_json(folder / "e/dense/run.json")
     del record["best_epoch"], record["files"], record["timing"]["finished"]
     files.write_json(folder / "e/begun/run.json", record | {"status": "unfinished"})
@@ -120,6 +121,18 @@ def house(tmp_path_factory):
     places = ["--experiments_folder", str(folder), "--cache_folder", f"{folder}/cache"]
     assert main([*sweep(folder), *places]) == 0  # both are trained: it writes the record
     return folder
+
+
+def mined(report):
+    """Error sets as they could be: too few rows of wine are asked to find one."""
+    rate = {"error_rate": 0.5, "error_rate_ci95": [0.25, 0.75], "p_value": 0.01, "support": 0.5}
+    held = {"n": 4, "errors": 2, "error_rate": 0.5, "ci95": None, "p_value": 0.03}
+    found = {
+        "itemsets": ["class=class_0", "ash=2/2"], "pattern_length": 2, "itemsets_desc": "class class_0, ash above 2.3",
+        "n": 8, "errors": 4, "share_of_errors": 1.0, "wrong_class": "class_1", "wrong_class_n": 4, "confirmed": True,
+        "examples": [3, 1], "example_names": None, **rate, **{f"held_out_{name}": each for name, each in held.items()},
+    }  # fmt: skip
+    return report | {"nb_freq_sets": 2, "max_support_value": 0.5, "sets": [found, found | {"confirmed": False}]}
 
 
 def sweep(folder):
@@ -141,7 +154,7 @@ def ask(house, capsys):
 
 
 def readers(house, ask, output, run):
-    """The commands that read a run; the two that compute come last."""
+    """The commands that read a run; the three that compute come last."""
     yield lambda: ask("runs")
     yield lambda: ask("compare", f"e/{run}", "e/dense")
     yield lambda: ask("notify", f"e/{run}")
@@ -149,6 +162,7 @@ def readers(house, ask, output, run):
     yield lambda: ask(*begin(run), "--resume", program=trainer, cached=True)
     yield lambda: ask("predict", f"e/{run}", house / "rows.csv")
     yield lambda: ask("evaluate", f"e/{run}", "--output", output, cached=True)
+    yield lambda: ask("mine", f"e/{run}", cached=True)
 
 
 def sent(folder):
@@ -188,11 +202,13 @@ def mutations():
 
 
 @pytest.mark.parametrize("run", ["dense", "child"])
-@pytest.mark.parametrize("name", ["run.json", "metrics.json", "predictions.npz", "training_history.csv"])
+@pytest.mark.parametrize(
+    "name", ["run.json", "metrics.json", "predictions.npz", "training_history.csv", "error_sets.json"]
+)
 def test_a_damaged_file_of_a_run_is_told_in_words(house, ask, mutations, tmp_path, run, name):
-    *quick, predict, evaluate = readers(house, ask, tmp_path / "o.json", run)
+    *quick, predict, evaluate, mine = readers(house, ask, tmp_path / "o.json", run)
     for number, _ in enumerate(mutations(house / "e" / run / name)):
-        for act in [*quick, *([predict, evaluate] if number % 8 == 0 else [])]:
+        for act in [*quick, *([predict, evaluate, mine] if number % 8 == 0 else [])]:
             told(act, house / "e" / run / name)
 
 

@@ -13,7 +13,7 @@ from image_classifier.errors import UserError
 
 RESULTS = {
     "metrics.png", "metrics.json", "training_history.csv", "training_history.png", "confusion_matrix.png",
-    "predictions.npz", "run.json",
+    "predictions.npz", "run.json", "error_sets.json", "error_sets.csv", "error_sets.png",
 }  # fmt: skip
 
 
