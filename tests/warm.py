@@ -29,6 +29,7 @@ PROGRAMS = {
     "image_classifier_trainer": ("image_classifier.main", "trainer"),
     "dvc": ("dvc.cli", "main"),
     "step": ("image_classifier.pipelines.step", "main"),
+    "kubeflow": ("image_classifier.pipelines.kubeflow", "main"),
 }
 IMPORTED = (  # what one would wait for; a module that is not there is imported by no command either
     "torch", "torchvision", "sklearn.ensemble", "sklearn.linear_model", "sklearn.naive_bayes", "sklearn.neighbors",

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,9 @@ def run(arguments: argparse.Namespace) -> int:
     storage = Storage(given["root"], given["domain"])
     given["root"] = storage.root
     made = _pipeline(arguments)
-    with files.scratch_folder() as folder, _docker_errors(arguments.image):
+    for image in {arguments.image, arguments.extraction_image or arguments.image}:
+        _refuse_without(image)
+    with files.scratch_folder() as folder:
         runner = kfp.local.DockerRunner(**_container(given["root"]))
         kfp.local.init(runner=runner, pipeline_root=str(folder), raise_on_error=True)
         try:
@@ -130,15 +132,18 @@ def _container(root: str) -> dict[str, Any]:
     return how
 
 
-@contextlib.contextmanager
-def _docker_errors(image: str) -> Iterator[None]:
-    """Turn what Docker refuses into an error that says what to do."""
-    from docker.errors import DockerException, ImageNotFound  # noqa: PLC0415  (an extra)
+def _refuse_without(image: str) -> None:
+    """Refuse an image that is not here, before a step runs: KFP would look for it in a registry."""
+    from docker.client import DockerClient  # noqa: PLC0415  (an extra: neither the image nor a training needs it)
+    from docker.errors import DockerException, ImageNotFound  # noqa: PLC0415
 
     try:
-        yield
+        with contextlib.closing(DockerClient.from_env()) as client:
+            client.images.get(image)
     except ImageNotFound as error:
-        raise UserError(f"there is no image {image}", "docker/build.sh makes it") from error
+        raise UserError(
+            f"there is no image {image} here", "docker/build.sh makes it, docker pull fetches it"
+        ) from error
     except DockerException as error:
         raise UserError(f"docker: {one_line(error, 300)}", "is a Docker daemon running, and may you use it?") from error
 

@@ -106,10 +106,12 @@ def _rows(work: Work, folder: Path) -> "pa.Table":
     if not found:
         raise NoDataError(f"there is no {' or '.join(_TABLES)} with data among the files of {work.scope}")
     columns = work.use_case.columns
-    parts = [_table(path, columns) for path in found]
-    try:
-        table = pa.concat_tables(part.select(list(columns)) for part in parts)
-    except pa.ArrowInvalid as error:
+    parts = [table.select(list(columns)) for path in found if (table := _table(path, columns)) is not None]
+    if not parts:
+        raise NoDataError(f"no table of {work.scope} has a row")
+    try:  # a column of CSV is of whole numbers where all of a file's are
+        table = pa.concat_tables(parts, promote_options="permissive")
+    except pa.ArrowException as error:
         raise UserError(f"the tables of {work.scope} differ in their columns' types: {one_line(error, 300)}") from error
     kept = table.filter(compute.is_valid(table.column(work.use_case.target)))
     if not kept.num_rows:
@@ -118,8 +120,8 @@ def _rows(work: Work, folder: Path) -> "pa.Table":
     return kept
 
 
-def _table(path: Path, columns: dict[str, str]) -> "pa.Table":
-    """One file's table, whose columns are as the use case says; in one without rows only their names count."""
+def _table(path: Path, columns: dict[str, str]) -> "pa.Table | None":
+    """One file's table, whose columns are as the use case says, or `None` if it has no row, and so no types."""
     import pyarrow as pa  # noqa: PLC0415  (0.1 s, which only tables need)
     from pyarrow import csv, parquet  # noqa: PLC0415
 
@@ -132,6 +134,6 @@ def _table(path: Path, columns: dict[str, str]) -> "pa.Table":
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path.name} is no readable table: {one_line(error, 300)}", "store it again") from error
     if not table.num_rows:
-        return table.schema.empty_table()
+        return None
     structure.check_schema(table.schema, path.name, columns, others=True)
     return table

@@ -55,7 +55,7 @@ def _run(arguments: argparse.Namespace) -> int:
     scope = inputs.get("scope", OF_THE_RUN)
     storage = Storage(parameters.root, parameters.domain)
     parameters.check_id()
-    if scope != OF_THE_RUN:
+    if "scope" in inputs:
         check_name(scope, "scope")
     with files.scratch_folder() as folder:
         work = Work(storage, parameters, folder, scope)

@@ -13,6 +13,7 @@ ALWAYS = {
     *("copyfile", "copytree", "copy2", "move", "make_archive", "unpack_archive", "extractall", "tofile"),
     *("mkstemp", "mkdtemp", "mktemp", "NamedTemporaryFile", "TemporaryDirectory", "urlretrieve"),
     *("imsave", "download_url_to_file"),
+    *("put_file", "get_file", "pipe_file", "cp_file", "rm"),  # fsspec's
 }
 # Names that are harmless on other objects: only on these they change the disk.
 ON_MODULE = {"os.remove", "os.replace", "os.write", "shutil.copy", "shutil.chown", "shutil.copymode"}
@@ -27,6 +28,14 @@ WRITING_MODE = re.compile(r"(?=.*[wax+])[rwaxbtU+:|gz2]{1,6}")
 
 # What may write all the same, and why.
 EXCEPTIONS = {
+    **{
+        ("image_classifier.pipelines.storage", f"self._fs.{call}"): "a bucket or a folder; the manifest comes last"
+        for call in ("put_file", "get_file", "pipe_file", "cp_file", "rm")
+    },
+    **{
+        ("image_classifier.pipelines.bucket", f"store.{call}"): "a bucket, and from it to a folder that files.py made"
+        for call in ("put_file", "get_file", "rm")
+    },
     ("image_classifier.data.inputs", "np.memmap"): "maps rows of the file that files.create made",
     ("image_classifier.data.preparing", "shutil.rmtree"): "removes what killed processes left, under its lock",
     ("image_classifier.pipelines.kubeflow", "zipfile.ZipFile"): "in memory",

@@ -157,3 +157,17 @@ def test_the_run_is_red_and_cleans_up_its_own_files_alone(finished, storage):
     assert storage.names(storage.path("pipeline_tmp")) == ["other"]
     assert storage.names(storage.path("pipeline_input", "smoke")) == ["bad", "empty", "good"]
     assert storage.read(storage.path("pipeline_outputs", "smoke", "latest.json")) is None
+
+
+@pytest.mark.parametrize("text", ["", "unix://{folder}/no-daemon.sock"])
+def test_a_run_here_is_refused_without_the_image_or_the_daemon(text, tmp_path):
+    pytest.importorskip("kfp")
+    if not text and not os.path.exists("/var/run/docker.sock"):
+        pytest.skip("there is no docker daemon")
+    environment = os.environ | ({"DOCKER_HOST": text.format(folder=tmp_path)} if text else {})
+    words = ["--type", "run", "--root", tmp_path, "--domain", "test_data", "--image", "no-such-image"]
+    done = warm.run("kubeflow", *words, folder=tmp_path, environment=environment)
+    assert done.returncode == 2
+    said = "is a Docker daemon running" if text else "there is no image no-such-image here"
+    assert said in done.stderr
+    assert list(tmp_path.iterdir()) == []
