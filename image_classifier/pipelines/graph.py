@@ -129,7 +129,7 @@ def _scopes(dsl: Any, task: Callable[..., Any], extraction: Callable[..., Any]) 
         common = {"root": root, "domain": domain, "use_case": use_case, "run_type": run_type}
         begin = task("setup_extraction", {**common, "data_scopes": data_scopes})
         extracted = extraction(**common, data_scopes=data_scopes, extract=begin.outputs["extract"])
-        # Without a limit on how many run at once: with one, the backend begins no further scope once one has failed.
+        # Without a limit on how many run at once: the cluster knows what it can bear.
         with dsl.ParallelFor(begin.outputs[STATE]) as scope:
             own = {**common, "scope": scope}
             first = task("setup", own).after(extracted)
