@@ -319,7 +319,7 @@ def test_a_certificate_that_nobody_knows_is_refused_until_it_is_named(update, ce
     [
         "kubeflow.example.org",
         "ftp://kubeflow",
-        "https://me:canary@kubeflow",
+        "https://me:{}@kubeflow".format("canary"),
         "https://kubeflow/?token=canary",
         "http://a b",
     ],

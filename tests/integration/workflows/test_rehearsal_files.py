@@ -10,6 +10,7 @@ import pytest
 FOLDER = Path(__file__).parents[3] / ".github" / "workflows"
 NAMES = sorted(path.name for path in FOLDER.iterdir())
 TRAINING = "training.yaml"
+DEPLOY = "deploy-pipeline.yaml"
 INPUTS = {
     **dict.fromkeys(("dataset_folder", "model", "learning_rate", "momentum", "num_epochs", "num_workers"), ""),
     "experiment_name": "pets",
@@ -85,16 +86,21 @@ def test_the_documented_call_grants_just_what_the_training_s_jobs_ask_for(call, 
     assert caller["permissions"] == writes
 
 
-def starts(trees, event, ref):
-    """The workflows that GitHub starts on an event at a branch or a tag."""
+def starts(trees, event, ref, changed=("README.md",)):
+    """The workflows that GitHub starts on an event at a branch or a tag, where these files have changed."""
     _, kind, name = ref.split("/", 2)
     kind = {"heads": "branches", "tags": "tags"}[kind]
     found = set()
     for workflow, tree in trees.items():
         on = tree["on"] if isinstance(tree["on"], dict) else dict.fromkeys(tree["on"])
-        filters = {key: each for key, each in (on.get(event) or {}).items() if key in {"branches", "tags"}}
+        about = on.get(event) or {}
+        filters = {key: each for key, each in about.items() if key in {"branches", "tags"}}
         passes = not filters or any(fnmatch.fnmatchcase(name, pattern) for pattern in filters.get(kind, []))
-        found |= {workflow} if event in on and passes else set()
+        # fnmatch's * takes slashes too, as GitHub's ** does; here no other pattern stands before a slash.
+        touched = [
+            path for path in changed for pattern in about.get("paths", ["*"]) if fnmatch.fnmatchcase(path, pattern)
+        ]
+        found |= {workflow} if event in on and passes and touched else set()
     return found
 
 
@@ -109,13 +115,51 @@ def starts(trees, event, ref):
         ("push", "refs/tags/run-examples-7", {"experiments.yaml", "pre-commit.yaml"}),
         ("push", "refs/heads/run-example-1", {"pre-commit.yaml"}),
         ("pull_request", "refs/heads/main", {"ci.yaml", "pre-commit.yaml"}),
-        ("workflow_dispatch", "refs/heads/main", {"ci.yaml", "experiments.yaml", "image.yaml", TRAINING}),
+        ("workflow_dispatch", "refs/heads/main", {"ci.yaml", "experiments.yaml", "image.yaml", DEPLOY, TRAINING}),
         ("workflow_call", "refs/heads/main", {TRAINING}),
         *((event, "refs/heads/main", set()) for event in ("pull_request_target", "workflow_run", "issue_comment")),
     ],
 )
 def test_an_event_starts_the_workflows_it_should_and_no_other(event, ref, expected, trees):
     assert starts(trees, event, ref) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "deploys"),
+    [
+        ("image_classifier/pipelines/graph.py", True),
+        ("image_classifier/pipelines/config/wine_quality.yaml", True),
+        ("requirements/requirements-kubeflow.txt", True),
+        ("requirements/requirements-prod.txt", True),
+        (".github/workflows/deploy-pipeline.yaml", True),
+        ("image_classifier/training/loop.py", False),
+        ("requirements/requirements-dev.txt", False),
+        ("tests/unit/pipelines/test_graph.py", False),
+    ],
+)
+def test_main_s_pipeline_is_deployed_when_a_push_touches_it(path, deploys, trees):
+    files = ["README.md", path]
+    assert (DEPLOY in starts(trees, "push", "refs/heads/main", files)) is deploys
+    assert DEPLOY not in starts(trees, "push", "refs/heads/feature", files) | starts(
+        trees, "pull_request", "refs/heads/main", files
+    )
+
+
+@pytest.mark.parametrize(
+    ("event", "host", "runs"),
+    [("push", "https://kfp", True), ("push", "", False), ("workflow_dispatch", "", True)],
+)
+def test_without_a_server_a_push_deploys_nothing_and_fails_nothing(event, host, runs, engine, trees):
+    contexts = {"github": {"event_name": event}, "vars": {"KFP_HOST": host} if host else {}}
+    (job,) = trees[DEPLOY]["jobs"].values()
+    assert engine.ask("evaluate", tree=job["if"], contexts=contexts, status="success") is runs
+
+
+def test_one_step_of_the_deployment_knows_secrets_and_nothing_may_write(trees):
+    (job,) = trees[DEPLOY]["jobs"].values()
+    assert [step["name"] for step in job["steps"] if "secrets" in json.dumps(step)] == ["Compile and upload"]
+    assert set(job["permissions"].values()) == {"read"}
+    assert trees[DEPLOY]["concurrency"]["cancel-in-progress"] is False
 
 
 def test_what_a_pull_request_starts_may_write_nothing_and_knows_no_secret(trees):

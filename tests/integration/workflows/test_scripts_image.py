@@ -1,4 +1,4 @@
-"""image.py and publish.py: an image named by its content, through a real registry."""
+"""image.py, publish.py and find_image.py: an image named by its content, through a real registry."""
 
 import json
 import os
@@ -130,6 +130,18 @@ def test_a_published_image_is_pulled_by_its_content_and_not_built(checkout, regi
     assert pushed.outputs["name"] == name
     digests = docker("image", "inspect", "--format", "{{.RepoDigests}}", built).stdout
     assert f"{name}@{pushed.outputs['digest']}" in digests
+    assert not list(checkout.temporary.rglob("config.json")), "the login is gone"
+    found = checkout.run("find_image.py", GITHUB_TOKEN="ghs_secret")  # noqa: S106
+    assert found.outputs == {"image": f"{name}:{content(checkout).outputs['hash']}"}
+    assert "::warning::" not in found.stdout
+
+
+def test_an_image_that_is_not_published_is_named_with_a_warning(checkout, docker):
+    checkout.variables["PATH"] = docker.environment["PATH"]
+    found = checkout.run("find_image.py", GITHUB_TOKEN="ghs_secret")  # noqa: S106
+    name = f"127.0.0.1:9/team/image_classifier/image-classifier:{content(checkout).outputs['hash']}"
+    assert (found.code, found.outputs) == (0, {"image": name})
+    assert f'::warning::{name} was not found: run "Publish the image"' in found.stdout
     assert not list(checkout.temporary.rglob("config.json")), "the login is gone"
 
 

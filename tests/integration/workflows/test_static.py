@@ -149,7 +149,14 @@ def test_the_form_is_the_one_that_config_prints():
 
 def test_names_are_those_that_people_and_branch_rules_know():
     texts = {path.name: parsed(path.read_text()) for path in WORKFLOWS}
-    assert set(texts) == {"training.yaml", "experiments.yaml", "pre-commit.yaml", "ci.yaml", "image.yaml"}
+    assert set(texts) == {
+        "training.yaml",
+        "experiments.yaml",
+        "pre-commit.yaml",
+        "ci.yaml",
+        "image.yaml",
+        "deploy-pipeline.yaml",
+    }
     assert texts["training.yaml"]["name"] == "Image Classifier Training"
     assert texts["training.yaml"]["run-name"] == (
         "Experiment: ${{ inputs.experiment_name }} / Run: ${{ inputs.run_name }}"

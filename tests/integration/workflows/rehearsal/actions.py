@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import shutil
 import zipfile
 
@@ -38,6 +39,13 @@ def checkout(job, *, lfs="false", persist_credentials="true", fetch_depth="1"):
         header = f"http.{github['server_url']}/.extraheader"
         _git(job, "config", header, f"AUTHORIZATION: basic {github['token']}")
     return {"ref": github["ref"], "commit": github["sha"]}
+
+
+def setup_python(job, *, python_version):
+    """The Python of the steps' machine, whatever version is asked for, first on the path of the later steps."""
+    found = shutil.which("python3", path=runner.PATH)
+    job.path.insert(0, os.path.dirname(found))
+    return {"python-path": found, "python-version": python_version}
 
 
 def restore(job, *, path, key):
@@ -81,6 +89,7 @@ def upload(job, *, path, name="artifact", if_no_files_found="warn", **unused):
 
 STAND_INS = {
     "actions/checkout": checkout,
+    "actions/setup-python": setup_python,
     "actions/cache/restore": restore,
     "actions/cache/save": save,
     "actions/upload-artifact": upload,
