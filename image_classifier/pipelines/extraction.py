@@ -57,6 +57,7 @@ def extract(spark: "SparkSession", request: Request, called: str) -> dict[str, i
     with engine.refusals(f"{where} cannot be read"):
         frame = _chosen(_source(spark, request), request)
     temporary = f".extraction-{uuid.uuid4().hex}"
+    spark.sparkContext.setJobGroup(temporary, "extraction", interruptOnCancel=True)
     try:
         with engine.refusals(f"the extraction from {where} failed"):
             frame.write.partitionBy(_BY).parquet(f"{folder.root}/{temporary}")
@@ -64,13 +65,19 @@ def extract(spark: "SparkSession", request: Request, called: str) -> dict[str, i
             for scope in request.scopes:
                 folder.publish(f"{temporary}/{_BY}={scope}", scope)
     finally:
-        with engine.refusals(f"{request.output} cannot be written"):
-            folder.remove(temporary)
+        engine.apart(lambda: _end(spark, folder, temporary))
     number = {scope: found.get(scope, 0) for scope in request.scopes}
     types = {each.name: each.dataType.simpleString() for each in frame.schema if each.name != _BY}
     with engine.refusals(f"{request.output} cannot be written"):
         folder.write_json(REPORT, {"rows": number, "columns": types, "source": where, "table": request.table})
     return number
+
+
+def _end(spark: "SparkSession", folder: Folder, temporary: str) -> None:
+    """Leave nothing at work and nothing half done."""
+    spark.sparkContext.cancelJobGroup(temporary)
+    with engine.refusals(f"{folder.root} cannot be written"):
+        folder.remove(temporary)
 
 
 def _source(spark: "SparkSession", request: Request) -> "DataFrame":

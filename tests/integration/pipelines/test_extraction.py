@@ -4,8 +4,11 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import postgres
@@ -30,6 +33,7 @@ insert into odd values (1, 7, '2026-01-01', '\\x00', 0.5);
 create table twice (site text, id int, "ID" int);
 create view numbered as select id, id % 2 as site, length, kind from flowers;
 create view breaking as select id, site, 1 / (id - 2902) as inverse, kind from flowers;
+create view slow as select id, site, kind from flowers where pg_sleep(0.005) is not null;
 create table empty (like flowers);
 """
 # A Java that lives for seconds is not worth compiling for: a third of the processor's time.
@@ -253,6 +257,25 @@ def test_a_folder_without_parquet_is_refused(extract, tmp_path):
     code, _, err = extract(source=str(tmp_path / "in"), table=None, partition_column=None)
     assert code == 2
     assert "--source is a folder of Parquet files" in err
+
+
+def test_a_stop_ends_it_with_nothing_left_at_work_or_half_done(extract, tmp_path, database):
+    """After all others that use this Spark: the stop leaves this thread's line to Java with an answer on its way."""
+    begun = threading.Event()
+
+    def stop():
+        while not any((tmp_path / "out").glob(".extraction-*")):
+            time.sleep(0.01)
+        begun.set()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    stopping = threading.Thread(target=stop)
+    stopping.start()
+    code, out, err = extract(table="slow")
+    stopping.join()
+    assert begun.is_set()
+    assert (code, out, err) == (143, "", "stopped by SIGTERM\n")
+    assert os.listdir(tmp_path / "out") == []
 
 
 def test_a_cluster_s_way_to_run_it_shows_the_password_nowhere(database, tmp_path, repository):
