@@ -44,6 +44,7 @@ class _Part:
 def mined(items: Items, test: Predictions, classes: Sequence[str]) -> dict[str, Any]:
     """The frequent error sets of a model's answers, least likely by chance first, as `error_sets.json` holds them."""
     wrong = test.predicted != test.labels
+    items = _telling(items)
     least = max(_LEAST_EXAMPLES, math.ceil(_LEAST_SHARE * len(wrong)))
     sets, everything, halves = _counted(items.marks, wrong, least)
     found = np.flatnonzero(everything.failing)
@@ -79,6 +80,12 @@ def mined(items: Items, test: Predictions, classes: Sequence[str]) -> dict[str, 
         "edges": dict(items.edges),
         "sets": rows,
     }
+
+
+def _telling(items: Items) -> Items:
+    """Without the items that all examples have: with them every set would be there twice."""
+    some = np.flatnonzero(~items.marks.all(axis=1))
+    return Items([items.items[index] for index in some], items.marks[some], items.edges)
 
 
 def headline(report: Mapping[str, Any]) -> str:

@@ -258,3 +258,11 @@ def test_a_report_is_told_in_lines():
     first = lines(report)[0]
     assert first.startswith(f"  1 {errors:5} of {n:5} wrong, {100 * errors / n:.1f} % (")
     assert first.endswith("confirmed: class 3, a 2")
+
+
+def test_an_item_that_all_test_examples_have_changes_nothing():
+    items, answered, _ = planted(1)
+    everywhere = Items([*items.items, Item("all", "of all")], np.vstack([items.marks, np.ones((1, 10_000), bool)]), {})
+    expected, found = (mined(each, answered, CLASSES) for each in (items, everywhere))
+    assert found["nb_tested"] == expected["nb_tested"]
+    assert found["sets"] == expected["sets"]
