@@ -57,6 +57,8 @@ def _parts(folder: Path) -> list[Path]:
     entries = sorted(files.readable(folder).iterdir())
     visible = [each for each in entries if not (ignored(each.name) or each.name.startswith("_"))]
     parts = [each for each in visible if each.suffix.lower() == ".parquet" and each.is_file()]
+    if not visible and folder / "_SUCCESS" in entries:
+        raise UserError(f"{folder} is a table without rows: Spark's _SUCCESS and no files", "choose data with rows")
     if not parts or any(each.is_dir() for each in visible):
         return []  # Parquet files beside class folders are not used, as other files there
     if folder / "_temporary" in entries:

@@ -133,6 +133,7 @@ def without_rows(folder):
         (other_types, ["part-00000-c000.snappy.parquet and part-00003.parquet", "different columns"]),
         (broken, ["parts is no readable table"]),
         (without_rows, ["a header and no rows"]),
+        (lambda folder: [path.unlink() for path in folder.glob("part*")], ["a table without rows", "data with rows"]),
         (lambda folder: (folder / "_temporary").mkdir(), ["written at this moment", "write again"]),
     ],
 )
