@@ -72,8 +72,8 @@ def attend(command: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, pass_on)
     child = subprocess.Popen(command)
-    for number in early:
-        child.send_signal(number)
+    for late in early:
+        child.send_signal(late)
     code = child.wait()
     if code in (0, NOT_SENT):
         set_outputs({"sent": "false" if code else "true"})

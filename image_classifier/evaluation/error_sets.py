@@ -85,7 +85,7 @@ def mined(items: Items, test: Predictions, classes: Sequence[str]) -> dict[str, 
 def _telling(items: Items) -> Items:
     """Without the items that all examples have: with them every set would be there twice."""
     some = np.flatnonzero(~items.marks.all(axis=1))
-    return Items([items.items[index] for index in some], items.marks[some], items.edges)
+    return Items([items.items[int(index)] for index in some], items.marks[some], items.edges)
 
 
 def headline(report: Mapping[str, Any]) -> str:
