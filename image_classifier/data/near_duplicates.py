@@ -2,6 +2,7 @@
 
 import numpy as np
 import numpy.typing as npt
+from threadpoolctl import threadpool_limits
 
 from image_classifier.data.examples import Pixels
 from image_classifier.data.measures import Floats, luma, pieces
@@ -24,11 +25,12 @@ def near_duplicates(images: Pixels, others: Pixels) -> Marks:
     found = np.zeros(len(images), bool)
     if min(images.shape[1:3]) < 2:  # one row or column is no picture
         return found
-    mine, theirs = _coordinates(images), _coordinates(others)
+    with threadpool_limits(1):  # products so small are slowed down by threads, fivefold beside another process
+        mine, theirs = _coordinates(images), _coordinates(others)
     told, known = (np.flatnonzero(np.isfinite(each[:, 0])) for each in (mine, theirs))
     if not len(told) or not len(known):
         return found
-    tree = cKDTree(theirs[known, :_SEARCHED], leafsize=16)
+    tree = cKDTree(theirs[known, :_SEARCHED], leafsize=32)
     distances, nearest = tree.query(mine[told, :_SEARCHED], distance_upper_bound=_NEAR)
     for image, other in zip(told[np.isfinite(distances)], known[nearest[np.isfinite(distances)]], strict=True):
         if np.square(mine[image] - theirs[other]).sum() <= _NEAR**2:

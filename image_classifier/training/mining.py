@@ -60,14 +60,14 @@ def write_error_sets(measured: Run, store: Store) -> dict[str, Any]:
 def found(store: Store, test: Predictions, classes: Sequence[str]) -> dict[str, Any]:
     """The error sets of answers on the test split of a store, with the names of the files that are examples."""
     names = store.splits["test"].names
-    items = itemised([*_known(store, classes)], len(test.labels))
+    items = itemised([*known(store, classes)], len(test.labels))
     report = error_sets.mined(items, test, classes)
     for each in report["sets"]:
         each["example_names"] = names and [names[number] for number in each["examples"]]
     return report
 
 
-def _known(store: Store, classes: Sequence[str]) -> Iterator[Quantity | Choice]:
+def known(store: Store, classes: Sequence[str]) -> Iterator[Quantity | Choice]:
     train, test = store.splits["train"], store.splits["test"]
     yield Choice("class", test.labels, classes, [f"class {name}" for name in classes])
     # The same training examples for every run: edges do not depend on its seed.
