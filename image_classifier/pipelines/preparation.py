@@ -29,18 +29,18 @@ def setup_extraction(work: Work, inputs: dict[str, str]) -> dict[str, str]:
 
 
 def extract(work: Work, inputs: dict[str, str]) -> dict[str, str]:
-    """Have Spark write each data scope's rows; an engine that a cluster has, or one that is in this image."""
-    options = {key: value for key, value in work.use_case.extraction.items() if value}
-    words = [f"--{key}={value}" for key, value in options.items()]
-    words += [
-        "--replace",
-        f"--scopes={json.dumps(scopes_of(inputs['data_scopes']))}",
-        f"--output={work.place('extracted')}",
-    ]
-    if work.use_case.is_table:
-        words.append(f"--columns={json.dumps(list(work.use_case.columns))}")
-    command.run([sys.executable, "-m", "image_classifier.pipelines.extraction", *words])
+    """Have Spark write each data scope's rows; its password comes from the environment."""
+    command.run([sys.executable, "-m", "image_classifier.pipelines.extraction", *extraction(work, inputs)])
     return {}
+
+
+def extraction(work: Work, inputs: dict[str, str]) -> list[str]:
+    """The command line of the extraction; one that is tried again writes its scopes again."""
+    asked = {name: value for name, value in work.use_case.extraction.items() if value}
+    asked |= {"scopes": json.dumps(scopes_of(inputs["data_scopes"])), "output": work.place("extracted")}
+    if work.use_case.is_table:
+        asked["columns"] = json.dumps(list(work.use_case.columns))
+    return [*(f"--{name}={value}" for name, value in asked.items()), "--replace"]
 
 
 def setup(work: Work, _inputs: dict[str, str]) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +52,6 @@ class UseCase:
         return str(yaml.safe_dump(dict(self.settings)))
 
 
-@cache
 def names() -> tuple[str, ...]:
     """The use cases that there are."""
     return tuple(sorted(path.stem for path in FOLDER.glob("*.yaml")))

@@ -1,5 +1,6 @@
 import os
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -66,3 +67,17 @@ def test_a_program_is_found_on_the_path_or_beside_the_interpreter(monkeypatch, t
     (tmp_path / "image_classifier").write_text("")
     (tmp_path / "image_classifier").chmod(0o755)
     assert command.program("image_classifier") == str(tmp_path / "image_classifier")
+
+
+def test_a_step_that_is_stopped_stops_its_command():
+    inner = "import time; print('begun', flush=True); time.sleep(600)"
+    script = (
+        "import sys; from image_classifier.pipelines import command, program; "
+        f"sys.exit(program.ended(lambda: command.run([sys.executable, '-c', {inner!r}])))"
+    )
+    step = subprocess.Popen(python(script), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert step.stdout.readline() == "begun\n"
+    step.terminate()
+    said = step.communicate(timeout=60)[1]  # until the command, which has the same streams, is gone too
+    assert step.returncode == 143
+    assert "stopped by SIGTERM" in said

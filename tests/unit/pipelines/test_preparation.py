@@ -5,7 +5,8 @@ import pytest
 from pyarrow import csv, parquet
 
 from image_classifier.errors import UserError
-from image_classifier.pipelines import preparation
+from image_classifier.pipelines import preparation, use_case
+from image_classifier.pipelines.extraction_request import parsed
 from image_classifier.pipelines.work import NoDataError
 
 TABLE = pa.table({"width": [1.0, 2.0, 3.0], "height": [1, 2, 3], "kind": ["a", None, "b"], "remark": ["x", "y", "z"]})
@@ -110,3 +111,41 @@ def test_images_are_handed_on_as_they_lie(put):
     handed = preparation.setup(given, {})
     assert preparation.preprocessing(given, {"data": handed["data"]}) == {"data": handed["data"]}
     assert handed["data"].endswith("pipeline_input/digits_images/digits")
+
+
+@pytest.fixture
+def extracting(monkeypatch, tmp_path):
+    """extracting(lines) adds lines on an extraction to the use case `smoke`."""
+
+    def add(lines):
+        text = (use_case.FOLDER / "smoke.yaml").read_text()
+        (tmp_path / "smoke.yaml").write_text(text + lines)
+        monkeypatch.setattr(use_case, "FOLDER", tmp_path)
+
+    return add
+
+
+def test_the_extraction_is_asked_for_what_the_use_case_says(work, extracting):
+    extracting(
+        "source: jdbc:postgresql://host:5432/plants\ntable: public.boxes\nscope_column: site\nuser: reader\n"
+        "partition_column: id\nnum_partitions: 4\n"
+    )
+    given = work()
+    assert preparation.setup_extraction(given, {"data_scopes": '["a", "b"]'})["extract"] == "yes"
+    request = parsed(preparation.extraction(given, {"data_scopes": '["a", "b"]'}))
+    assert (request.source, request.table) == ("jdbc:postgresql://host:5432/plants", "public.boxes")
+    assert (request.scope_column, request.scopes) == ("site", ("a", "b"))
+    assert request.columns == ("width", "height", "kind")
+    assert (request.partition_column, request.num_partitions, request.user) == ("id", 4, "reader")
+    assert (request.output, request.replace) == (given.storage.path("pipeline_tmp", "one", "extracted"), True)
+
+
+def test_a_scope_that_was_extracted_is_read_from_the_runs_own_files(work, extracting):
+    extracting("source: s3://bucket/all\nscope_column: site\n")
+    given = work("a")
+    place = given.storage.path("pipeline_tmp", "one", "extracted", "a")
+    given.storage.write(f"{place}/part-0.parquet", written("part-0.parquet", TABLE))
+    given.storage.write(f"{place}/_SUCCESS", b"")
+    handed = preparation.setup(given, {})
+    assert handed == {"Output": "ready", "data": place}
+    assert len(rows(given, preparation.preprocessing(given, handed))) == 2
