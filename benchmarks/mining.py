@@ -5,7 +5,8 @@
 FOLDER is a prepared store of images, such as CIFAR-10's; without one, images of 32 × 32 smooth noise are drawn, of
 which every hundredth test image is a copy. A model's answers are drawn: 6 % wrong, and 26 % of those that have two
 certain items. mlxtend's `fpgrowth` and `apriori` find the same frequent sets of the same items, in turn with ours in
-one process. Processor seconds stand beside the clock's, because other programs disturb them less. What mlxtend does not do is not in `frequent sets`: errors, p-values, halves.
+one process; what mlxtend does not do (errors, p-values, halves) is not in `frequent sets`. Processor seconds stand
+beside the clock's, because other programs disturb them less.
 """
 
 import argparse

@@ -68,6 +68,7 @@ def found(store: Store, test: Predictions, classes: Sequence[str]) -> dict[str, 
 
 
 def known(store: Store, classes: Sequence[str]) -> Iterator[Quantity | Choice]:
+    """What is known of each test example before a model is asked."""
     train, test = store.splits["train"], store.splits["test"]
     yield Choice("class", test.labels, classes, [f"class {name}" for name in classes])
     # The same training examples for every run: edges do not depend on its seed.
