@@ -62,7 +62,7 @@ class Server:
             answer = call(*about, **given, _preload_content=False, _request_timeout=_SECONDS)
             kind, data = str(answer.headers.get("Content-Type", "")), answer.data
         try:
-            found = json.loads(data) if "json" in kind else None
+            found = json.loads(data)
         except ValueError:
             found = None
         if not isinstance(found, dict):
