@@ -3,7 +3,7 @@
 import csv
 import dataclasses
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +25,45 @@ def gather(work: Work, inputs: Mapping[str, str]) -> None:
     """Write what became of the pipeline run and clean up; one in which something failed ends as an error."""
     work = dataclasses.replace(work, parameters=_placeable(work))
     found = records.read(work.storage, work.parameters)
-    before = records.of_the_run(found, _expected(work))
-    scopes = {scope: records.outcome(found.get(scope, ())) for scope in _scopes(inputs["data_scopes"])}
-    if before is not None:
-        scopes = {scope: before if scope not in found else outcome for scope, outcome in scopes.items()}
-    failures = [(work.parameters.use_case, before)] if before is not None else []
-    failures += [(_run_id(work, scope), end) for scope, end in scopes.items() if _failed(end) and end is not before]
+    gathered = work.storage.read_json(f"{work.place('outputs')}/{SUMMARY}")
+    if gathered and not found:  # tried again after the temporary area was deleted
+        _refuse(gathered["failures"], work.place("outputs"))
+        return
+    scopes, failures = _outcomes(work, found, _scopes(inputs["data_scopes"]))
     target = _store(work, scopes, failures)
     if not failures and work.parameters.run_type != SIMULATION:
         work.storage.write_json(f"{work.place('latest')}/{LATEST}", {**_identity(work), "path": target})
     debugging = chosen(inputs["debug"], SWITCH, "debug") == "yes"
     if not debugging or work.parameters.run_type == _RECURRING:  # on a schedule nobody looks, and the disk would fill
         work.storage.remove(work.storage.path(TMP, work.parameters.kf_run_id))
+    _refuse(_named(failures), target)
+
+
+def _outcomes(
+    work: Work, found: Mapping[str, Sequence[Record]], asked: Sequence[str]
+) -> tuple[dict[str, Record], list[tuple[str, Record]]]:
+    """What became of each data scope, and what failed, by its run; where a step before them failed, all have."""
+    before = records.of_the_run(found, _expected(work))
+    scopes = {
+        scope: before if before is not None and scope not in found else records.outcome(found.get(scope, ()))
+        for scope in asked
+    }
+    failures = [(work.parameters.use_case, before)] if before is not None else []
+    failures += [
+        (_run_id(work, scope), end) for scope, end in scopes.items() if end.state == State.FAILED and end is not before
+    ]
+    return scopes, failures
+
+
+def _named(failures: Iterable[tuple[str, Record]]) -> list[str]:
+    """Each failure as its run and its step."""
+    return [f"{run_id} in {end.step}" for run_id, end in failures]
+
+
+def _refuse(failures: list[str], target: str) -> None:
+    """End the step as an error if anything failed, so that the pipeline run is red."""
     if failures:
-        names = ", ".join(f"{run_id} in {record.step}" for run_id, record in failures)
-        raise UserError(f"not all of the pipeline run did: {names}", f"why: {target}/{ERROR_LOG}")
+        raise UserError(f"not all of the pipeline run did: {', '.join(failures)}", f"why: {target}/{ERROR_LOG}")
 
 
 def _placeable(work: Work) -> Any:
@@ -65,10 +89,6 @@ def _scopes(text: str) -> list[str]:
         return scopes_of(text)
     except UserError:
         return []
-
-
-def _failed(outcome: Record) -> bool:
-    return outcome.state == State.FAILED
 
 
 def _run_id(work: Work, scope: str) -> str:
@@ -97,7 +117,8 @@ def _store(work: Work, scopes: Mapping[str, Record], failures: list[tuple[str, R
     states = {scope: str(end.state) for scope, end in scopes.items()}
     _write_table(folder / KPIS, structure.kinds()["outputs"].files[KPIS]["columns"], kpis)
     _write_table(folder / ERROR_LOG, structure.kinds()["outputs"].files[ERROR_LOG]["columns"], errors)
-    files.write_json(folder / SUMMARY, {**_identity(work), "data_scopes": list(scopes), "states": states})
+    summary = {**_identity(work), "data_scopes": list(scopes), "states": states, "failures": _named(failures)}
+    files.write_json(folder / SUMMARY, summary)
     structure.check(folder, "outputs")
     copies = [pair for scope, end in scopes.items() if end.state == State.DONE for pair in _copies(work, scope)]
     target = work.place("outputs")

@@ -18,14 +18,18 @@ def train(work: Work, inputs: dict[str, str]) -> dict[str, str]:
         command.program("image_classifier_trainer"), f"--experiment_name={work.parameters.use_case}",
         f"--run_name={work.scope}", f"--experiments_folder={experiments}",
         f"--dataset_folder={work.fetched(inputs['store'])}", f"--config={work.settings()}",
-        f"--cache_folder={work.folder / 'cache'}", f"--tracking_uri={_tracking(work)}",
+        f"--cache_folder={work.folder / 'cache'}", *tracking(work),
     ])  # fmt: skip
     return {"run": work.publish("run", experiments / work.parameters.use_case / work.scope)}
 
 
-def _tracking(work: Work) -> str:
-    """Where the run is sent: a simulation nowhere, and no run to a store that ends with this container."""
-    return OFF if work.parameters.run_type == SIMULATION else os.environ.get(TRACKING_URI) or OFF
+def tracking(work: Work) -> list[str]:
+    """Words that keep the run to itself: a simulation's, and one that would be sent to a store in this container.
+
+    A server's address may hold a password, so it stays in the environment, where the trainer looks for it.
+    """
+    elsewhere = work.parameters.run_type != SIMULATION and os.environ.get(TRACKING_URI)
+    return [] if elsewhere else [f"--tracking_uri={OFF}"]
 
 
 def evaluate(work: Work, inputs: dict[str, str]) -> dict[str, str]:

@@ -20,7 +20,6 @@ ELSEWHERE = {
         "client, server and updating",
     ),
     "image_classifier/pipelines/interface.py": ("tests/unit/pipelines/test_graph.py", "interface.STEPS"),
-    "image_classifier/pipelines/training.py": (f"{INTEGRATION}/pipelines/test_steps.py", "set_mining"),
     "image_classifier/runs/content.py": ("tests/unit/runs/test_record.py", "runs.read"),
     "image_classifier/sweep/content.py": ("tests/unit/sweep/test_record.py", "record.read"),
     "image_classifier/sweep/pool.py": (f"{INTEGRATION}/sweep/test_stopping.py", "sweep"),

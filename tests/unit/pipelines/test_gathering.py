@@ -144,3 +144,17 @@ def test_gathering_again_gives_the_same_outputs(ended):
     before = given.storage.manifest(place)
     gather(given, ASKED)
     assert given.storage.manifest(place) == before
+
+
+@pytest.mark.parametrize("done", [{"a": ALL, "b": ALL}, {"a": ALL, "b": 2}])
+def test_gathering_again_after_the_clean_up_changes_nothing_and_ends_alike(ended, done):
+    given = ended(done)
+    ends = []
+    for _ in range(2):
+        try:
+            ends.append(gather(given, ASKED))
+        except UserError as error:
+            ends.append(str(error))
+        ends.append(given.storage.manifest(given.place("outputs")))
+    assert ends[:2] == ends[2:]
+    assert bool(ends[0]) == (done["b"] < ALL)

@@ -14,7 +14,14 @@ KPIS = (
     "1,smoke/b,b,failed,,,,,,\n"
 )
 ERRORS = 'kf_run_id,run_id,pipeline_step,error_msg\n1,smoke/b,train,"two\nlines"\n'
-SUMMARY = {"kf_run_id": "1", "use_case": "smoke", "run_type": "individual", "data_scopes": ["a"], "states": {}}
+SUMMARY = {
+    "kf_run_id": "1",
+    "use_case": "smoke",
+    "run_type": "individual",
+    "data_scopes": ["a"],
+    "states": {},
+    "failures": [],
+}
 COLUMNS = {"width": "number", "colour": "text", "kind": "class"}
 
 
