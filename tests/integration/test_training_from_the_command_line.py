@@ -84,8 +84,8 @@ def trained(tmp_path_factory):
 def test_a_run_folder_holds_what_the_design_promises_and_nothing_else(trained):
     folder, _ = trained
     assert sorted(os.listdir(folder / "experiments/e/one")) == [
-        "confusion_matrix.png", "metrics.json", "metrics.png", "model.pth", "predictions.npz", "run.json",
-        "training_history.csv", "training_history.png",
+        "confusion_matrix.png", "error_sets.csv", "error_sets.json", "error_sets.png", "metrics.json", "metrics.png",
+        "model.pth", "predictions.npz", "run.json", "training_history.csv", "training_history.png",
     ]  # fmt: skip
     record = json.loads((folder / "experiments/e/one/run.json").read_text())
     assert record["status"] == "finished"
@@ -115,7 +115,7 @@ def test_the_metrics_equal_scikit_learns_on_the_stored_predictions(trained):
 
 def test_the_same_command_gives_the_same_model_to_the_bit(trained, tmp_path):
     assert train(tmp_path, "again", *TINY, "--num_workers", "0", how=cold).returncode == 0
-    for name in ("model.pth", "predictions.npz", "metrics.json", "metrics.png", "confusion_matrix.png"):
+    for name in ("model.pth", "predictions.npz", "metrics.json", "metrics.png", "error_sets.json", "error_sets.png"):
         first, second = trained[0] / "experiments/e/one" / name, tmp_path / "experiments/e/again" / name
         assert first.read_bytes() == second.read_bytes(), name
 

@@ -71,12 +71,25 @@ def test_what_looks_otherwise_is_no_near_duplicate(known, change):
 
 def test_flat_images_are_near_duplicates_of_none_and_hide_none(known):
     flat = np.arange(0, 250, 10, dtype=np.uint8)[:, None, None, None] + np.zeros((25, 32, 32, 3), np.uint8)
-    flat[:, ::2] += 1
+    flat[:, 16:] += 2  # a deviation of one gray level
     assert not near_duplicates(flat, flat).any()
     assert not near_duplicates(flat, known).any()
     assert not near_duplicates(known, flat).any()
     both = np.concatenate([flat, known])
     assert near_duplicates(both, both).tolist() == [False] * 25 + [True] * 300
+
+
+def test_images_that_differ_in_what_is_smaller_than_a_field_are_none(known):
+    random = np.random.default_rng(4)
+    smooth = known[:50].reshape(50, 8, 4, 8, 4, 3).mean(axis=(2, 4), keepdims=True) * 0.5 + 64
+
+    def with_detail(strength):
+        detail = strength * random.choice([-1, 1], (50, 8, 2, 2, 8, 2, 2, 1))
+        detail[:, :, :, 1], detail[..., 1, :] = -detail[:, :, :, 0], -detail[..., 0, :]  # each field sums to nought
+        return (smooth + detail.reshape(50, 8, 4, 8, 4, 1)).reshape(50, 32, 32, 3).astype(np.uint8)
+
+    assert near_duplicates(with_detail(1), with_detail(1)).all()
+    assert not near_duplicates(with_detail(12), with_detail(12)).any()
 
 
 def searched_one_by_one(images, others):
