@@ -89,7 +89,7 @@ def test_images_that_differ_in_what_is_smaller_than_a_field_are_none(known):
         return (smooth + detail.reshape(50, 8, 4, 8, 4, 1)).reshape(50, 32, 32, 3).astype(np.uint8)
 
     assert near_duplicates(with_detail(1), with_detail(1)).all()
-    assert not near_duplicates(with_detail(12), with_detail(12)).any()
+    assert not near_duplicates(with_detail(6), with_detail(6)).any()
 
 
 def searched_one_by_one(images, others):
