@@ -10,7 +10,7 @@ import time
 from glob import glob
 from pathlib import Path
 
-USER, PASSWORD = "reader", "canary-9f2c'%&"
+USER, PASSWORD = "reader", "canary-9f2c'%&"  # pragma: allowlist secret
 _NOBODY = 65534  # PostgreSQL refuses to run as root
 
 

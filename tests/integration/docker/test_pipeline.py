@@ -37,7 +37,7 @@ def finished(image, root, tmp_path_factory):
         "--data_scopes",
         smoke_data.AS_A_TEXT,
     ]
-    environment = os.environ | {"DB_PASS": "canary-of-a-password"}
+    environment = os.environ | {"DB_PASS": "canary-of-a-password"}  # pragma: allowlist secret
     folder = tmp_path_factory.mktemp("elsewhere")
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 

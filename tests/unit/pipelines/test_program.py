@@ -19,7 +19,7 @@ def test_the_works_own_code_is_the_programs():
 
 
 def test_an_error_is_said_with_its_hint_and_without_secrets(capsys):
-    assert program.ended(refuse(UserError("no s3://user:canary@host/x", "look"))) == 2
+    assert program.ended(refuse(UserError("no s3://user:canary@host/x", "look"))) == 2  # pragma: allowlist secret
     assert capsys.readouterr().err == "error: no s3://***@host/x\n hint: look\n"
 
 

@@ -18,7 +18,7 @@ def test_postgresql_is_a_database():
 @pytest.mark.parametrize(
     "source",
     [
-        "jdbc:postgresql://joe:canary@h/d",
+        "jdbc:postgresql://joe:canary@h/d",  # pragma: allowlist secret
         "jdbc:postgresql://h/d?user=joe&password=canary",
         "jdbc:postgresql://h/d?PASSWORD=canary",
         "jdbc:postgresql://h/d?sslpassword=canary",

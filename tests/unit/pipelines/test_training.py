@@ -5,7 +5,7 @@ from image_classifier.pipelines import training
 
 @pytest.mark.parametrize("run_type", ["individual", "recurring"])
 def test_a_servers_address_stays_in_the_environment(work, monkeypatch, run_type):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://user:canary@mlflow.example.org")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://user:canary@mlflow.example.org")  # pragma: allowlist secret
     assert training.tracking(work(run_type=run_type)) == []
 
 
