@@ -1,9 +1,10 @@
 """What an extraction of few and of many rows takes: the peak memory of Java and of Python, and the time.
 
-    python benchmarks/extraction.py [--rows 200000 2000000] [--rounds 3] [--heap 512m] [--fetch_size 10000]
+    python benchmarks/extraction.py [--rows 200000 2000000] [--rounds 3] [--heap 512m] [--fetch_size 10000] …
 
 A PostgreSQL of its own with twelve numbers and two texts in each row, four data scopes of which three are extracted, by
-the program in a process of its own; the sizes take turns. A fetch size above the rows shows what a cursor is for.
+the program in a process of its own; the sizes take turns. A fetch size above the rows, in one part, shows what a
+cursor is for.
 """
 
 import argparse
@@ -56,16 +57,17 @@ def is_java(process: int) -> bool:
     return False
 
 
-def extraction(port: int, rows: int, heap: str, fetch_size: int) -> dict[str, float]:
+def extraction(port: int, rows: int, asked: argparse.Namespace) -> dict[str, float]:
     """One extraction: seconds, and the peaks of Java and Python in MiB."""
     with tempfile.TemporaryDirectory() as folder:
         command = [
             sys.executable, "-m", "image_classifier.pipelines.extraction",
             "--source", f"jdbc:postgresql://127.0.0.1:{port}/postgres", "--table", f"t{rows}", "--user", postgres.USER,
             "--scope_column", "site", "--scopes", SCOPES, "--output", f"{folder}/out", "--partition_column", "id",
-            "--fetch_size", str(fetch_size), "--jars", "/usr/share/java/postgresql.jar",
+            "--fetch_size", str(asked.fetch_size), "--num_partitions", str(asked.num_partitions),
+            "--jars", "/usr/share/java/postgresql.jar",
         ]  # fmt: skip
-        settings = {"DB_PASS": postgres.PASSWORD, "PYSPARK_SUBMIT_ARGS": f"--driver-memory {heap} pyspark-shell"}
+        settings = {"DB_PASS": postgres.PASSWORD, "PYSPARK_SUBMIT_ARGS": f"--driver-memory {asked.heap} pyspark-shell"}
         started = time.perf_counter()
         with subprocess.Popen(
             command, env=os.environ | settings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
@@ -91,6 +93,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--heap", default="512m")
     parser.add_argument("--fetch_size", type=int, default=10_000)
+    parser.add_argument("--num_partitions", type=int, default=8)
     arguments = parser.parse_args()
     numbers = ", ".join(f"random() as x{number}" for number in range(12))
     found: dict[int, list[dict[str, float]]] = {rows: [] for rows in arguments.rows}
@@ -101,7 +104,7 @@ def main() -> None:
                 connection.execute(TABLE.format(rows=rows, numbers=numbers))
         for _ in range(arguments.rounds):
             for rows, results in found.items():
-                results.append(extraction(port, rows, arguments.heap, arguments.fetch_size))
+                results.append(extraction(port, rows, arguments))
     for rows, results in found.items():
         line = [f"{rows:>9,} rows, n = {len(results)}"]
         for name, unit in (("java", "MiB"), ("python", "MiB"), ("seconds", "s")):

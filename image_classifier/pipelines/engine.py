@@ -26,6 +26,7 @@ _OWN: dict[str, bool | float | int | str | None] = {
     "spark.log.level": "FATAL",
 }
 _JAVA = "Spark 4 needs Java 17 or later: install one (Debian: openjdk-17-jre-headless), or set JAVA_HOME"
+_MEMORY = "give it more (spark-submit --driver-memory 2g), or less at once: --fetch_size, --num_partitions"
 # PostgreSQL's codes of errors (its documentation, appendix A), by their beginnings.
 _STATES = {
     "28": "check --user, and the password in DB_PASS or --db_pass_file",
@@ -41,6 +42,7 @@ _TEXTS = {
     "(that of Spark's Hadoop), or s3:// without a cluster",
     r"PATH_NOT_FOUND|Path does not exist": "check --source",
     r"UNABLE_TO_INFER_SCHEMA|CANNOT_READ_FILE_FOOTER|is not a Parquet file": "--source is a folder of Parquet files",
+    r"OutOfMemoryError|Java heap space|Py4JNetworkError": _MEMORY,
     r"No space left": "free disk space and run again",
     r"Permission denied|AccessControl|Mkdirs failed": "check the rights to --source and --output",
     r"COLUMN_ALREADY_EXISTS|duplicate column": "Spark sees no case in names: read a view without one of them",
@@ -86,7 +88,10 @@ def session(jars: Sequence[str]) -> "Iterator[SparkSession]":
 def apart(call: Callable[[], object]) -> None:
     """Make a call to Java that goes through at once: a stop leaves the caller's own line busy with its last call."""
     with ThreadPoolExecutor(1) as other:
-        other.submit(call).result()
+        try:
+            other.submit(call).result()
+        except ConnectionError as error:
+            raise UserError("Spark's Java process has ended, perhaps for lack of memory", _MEMORY) from error
 
 
 def _found(jars: Sequence[str]) -> list[str]:

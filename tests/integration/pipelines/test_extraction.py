@@ -11,10 +11,12 @@ import threading
 import time
 from pathlib import Path
 
+import fsspec
 import postgres
 import psycopg
 import pyarrow as pa
 import pytest
+from moto.server import ThreadedMotoServer
 from pyarrow import parquet
 
 from image_classifier.data.preparing import prepare
@@ -203,7 +205,9 @@ def test_a_table_without_rows_has_scopes_without_rows(extract, tmp_path):
     assert os.listdir(tmp_path / "out" / "north") == ["_SUCCESS"]
 
 
-def test_parquet_is_a_source_as_well(extract, tmp_path):
+@pytest.fixture
+def some_where(tmp_path):
+    """A folder with the rows of `flowers` as Parquet."""
     folder = tmp_path / "some where"
     folder.mkdir()
     numbers = list(range(1, ROWS + 1))
@@ -215,10 +219,36 @@ def test_parquet_is_a_source_as_well(extract, tmp_path):
         }
     )  # fmt: skip
     parquet.write_table(table, folder / "flowers.parquet")
+    return folder
+
+
+def test_parquet_is_a_source_as_well(extract, some_where, tmp_path):
     given = {"table": None, "partition_column": None, "user": None}
-    assert extract(source=f"file://{folder}", output=f"file://{tmp_path}/out", **given)[0] == 0
+    assert extract(source=f"file://{some_where}", output=f"file://{tmp_path}/out", **given)[0] == 0
     for scope in ("north", "007"):
         assert rows_of(tmp_path / "out" / scope) == expected(scope)
+
+
+def test_without_a_cluster_buckets_are_copied_over_the_disk(extract, some_where, tmp_path, monkeypatch):
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    address = "http://{}:{}".format(*server.get_host_and_port())
+    keys = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REGION": "us-east-1"}
+    for name, value in (keys | {"AWS_ENDPOINT_URL": address}).items():
+        monkeypatch.setenv(name, value)
+    store = fsspec.filesystem("s3", skip_instance_cache=True)
+    store.mkdir("flowers")
+    store.put_file(str(some_where / "flowers.parquet"), "flowers/in/flowers.parquet")
+    given = {"table": None, "partition_column": None, "user": None, "scopes": '["007", "nowhere"]'}
+    code, out, _ = extract(source="s3://flowers/in", output="s3://flowers/out", **given)
+    assert code == 0
+    assert out.endswith("007: 3 rows\nnowhere: no rows\n")  # the server has spoken before
+    store.get("flowers/out", str(tmp_path / "got"), recursive=True)
+    server.stop()
+    assert rows_of(tmp_path / "got" / "007") == expected("007")
+    assert os.listdir(tmp_path / "got" / "nowhere") == ["_SUCCESS"]
+    report = json.loads((tmp_path / "got" / "extraction.json").read_text())
+    assert (report["source"], report["rows"]) == ("s3://flowers/in", {"007": 3, "nowhere": 0})
 
 
 @pytest.mark.parametrize(

@@ -43,9 +43,19 @@ def test_an_error_that_is_not_spark_s_goes_its_own_way():
         raise ZeroDivisionError
 
 
+def test_a_java_that_is_gone_is_an_error_in_words():
+    def call():
+        raise ConnectionRefusedError(111, "Connection refused")
+
+    with pytest.raises(UserError, match="Java process has ended") as caught:
+        engine.apart(call)
+    assert "--fetch_size" in caught.value.hint
+
+
 @pytest.mark.parametrize(
     ("text", "state", "words"),
     [
+        ("OutOfMemoryError: Java heap space", "", "--driver-memory"),
         ("password authentication failed", "28P01", "DB_PASS"),
         ('relation "x" does not exist', "42P01", "--table"),
         ("Connection refused", "08001", "host and port"),
