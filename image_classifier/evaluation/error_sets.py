@@ -92,6 +92,8 @@ def headline(report: Mapping[str, Any]) -> str:
     """What was found, in a line."""
     if report["errors"] == 0:
         return "none, all test examples are right"
+    if report["nb_tested"] == 0:
+        return f"none: no group of {report['least_examples']} or more has anything in common"
     if not report["sets"]:
         tested = f"{report['nb_tested']:,} groups of {report['least_examples']} or more looked at"
         return f"none: no group is wrong more often than chance allows ({tested})"

@@ -218,7 +218,7 @@ def test_of_fewer_than_50_examples_no_set_is_looked_at(count):
     items, drawn = choices(np.random.default_rng(0), count)
     report = mined(items, wronged(drawn[0], np.arange(count) % 2 == 0), CLASSES)
     assert (report["nb_tested"], report["sets"], report["least_examples"]) == (0, [], 50)
-    assert "0 groups of 50 or more" in headline(report)
+    assert headline(report) == "none: no group of 50 or more has anything in common"
 
 
 def test_of_100_000_examples_a_set_has_500():

@@ -49,6 +49,6 @@ def test_a_run_is_told_in_its_own_figures(trained):
     assert lines[1] == f"accuracy    {right / 27:.4f} (95 % interval {low:.4f} to {high:.4f})"
     assert lines[3].startswith(f"validation  accuracy {figures['val']['accuracy']:.4f} (95 %")
     assert lines[3].endswith("best epoch 1 of 1")
-    nothing = "none: no group is wrong more often than chance allows (0 groups of 50 or more looked at)"
+    nothing = "none: no group of 50 or more has anything in common"
     assert lines[4] == f"error sets  {nothing}"
     assert lines[5:] == [f"results     {trained.folder}"]
