@@ -15,7 +15,11 @@ from image_classifier.settings.layers import Kind, Origin, checked_layer
 
 FOLDER = Path(__file__).parent / "config"
 TABLE, IMAGES = "table", "images"
-_EXTRACTION = ("source", "table", "scope_column", "partition_column", "num_partitions", "user")
+# Flags of the extraction, of which scopes, columns and output are the pipeline's to give.
+_EXTRACTION = (
+    "source", "table", "scope_column", "partition_column", "num_partitions", "fetch_size", "user", "db_pass_secret",
+    "jars",
+)  # fmt: skip
 _OWN = ("data", "numbers", "categories", *_EXTRACTION)
 _SUPPLIED = ("dataset_folder",)
 

@@ -20,7 +20,7 @@ from moto.server import ThreadedMotoServer
 from pyarrow import parquet
 
 from image_classifier.data.preparing import prepare
-from image_classifier.pipelines import engine, extraction
+from image_classifier.pipelines import engine, extraction, step, use_case
 
 ROWS, PARTS = 3000, 3
 SCOPES = '["north", "south", "007", "nowhere"]'
@@ -338,3 +338,54 @@ def test_a_cluster_s_way_to_run_it_shows_the_password_nowhere(database, tmp_path
     for text in (events, done.stdout, done.stderr, (tmp_path / "out" / "extraction.json").read_text()):
         assert postgres.PASSWORD not in text
         assert escaped not in text
+
+
+USE_CASE = """
+data: table
+numbers: [length, petals]
+target_column: kind
+model: naive_bayes
+source: {source}
+table: flowers
+scope_column: site
+partition_column: id
+num_partitions: 2
+fetch_size: 100
+user: {user}
+jars: {jars}
+"""
+
+
+def test_the_pipeline_s_step_extracts_and_the_next_one_reads_what_it_wrote(database, tmp_path, monkeypatch, capfd):
+    (tmp_path / "cases").mkdir()
+    text = USE_CASE.format(source=database[0], user=postgres.USER, jars=JARS)
+    (tmp_path / "cases/flowers.yaml").write_text(text)
+    monkeypatch.setattr(use_case, "FOLDER", tmp_path / "cases")
+    for name, value in (QUICK | {"DB_PASS": postgres.PASSWORD}).items():
+        monkeypatch.setenv(name, value)
+    common = {
+        "root": tmp_path / "areas", "domain": "test_data", "use_case": "flowers", "run_type": "individual",
+        "kf_run_id": "one",
+    }  # fmt: skip
+
+    def done(name, **more):
+        """What the step hands on as its only output."""
+        words = [f"--{flag}={value}" for flag, value in (common | more).items()]
+        file = tmp_path / "handed"
+        output = next((each for each in step.STEPS[name].outputs if each != "Output"), None)
+        assert step.main([name, *words, *([f"--{output}_file={file}"] if output else [])]) == 0
+        return file.read_text() if output else None
+
+    scopes = '["north", "nowhere"]'
+    assert done("setup_extraction", data_scopes=scopes) == "yes"
+    done("extract", data_scopes=scopes)
+    data = done("setup", scope="north")
+    table = parquet.read_table(f"{done('preprocessing', scope='north', data=data)}/table.parquet")
+    numbers = [g for g in range(1, ROWS + 1) if site(g) == "north"]
+    assert table.to_pydict() == {
+        "length": [g / 10 for g in numbers],
+        "petals": [g % 5 for g in numbers],
+        "kind": [("rose", "aster")[g % 2] for g in numbers],
+    }
+    assert done("setup", scope="nowhere") == "", "a scope without rows is skipped"
+    assert postgres.PASSWORD not in "".join(capfd.readouterr())
