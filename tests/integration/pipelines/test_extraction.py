@@ -15,6 +15,7 @@ import fsspec
 import postgres
 import psycopg
 import pyarrow as pa
+import pyspark
 import pytest
 from moto.server import ThreadedMotoServer
 from pyarrow import parquet
@@ -319,7 +320,7 @@ def test_a_cluster_s_way_to_run_it_shows_the_password_nowhere(database, tmp_path
         "spark.driver.host": "127.0.0.1",
     }  # fmt: skip
     command = [
-        Path(sys.executable).with_name("spark-submit"), "--master", "local[1]", "--jars", JARS,
+        tmp_path / "spark/bin/spark-submit", "--master", "local[1]", "--jars", JARS,
         *(word for name, value in conf.items() for word in ("--conf", f"{name}={value}")),
         "--py-files", wheel, repository / "image_classifier" / "pipelines" / "extraction.py",
         "--source", database[0], "--table", "flowers", "--scope_column", "site", "--scopes", '["north"]',
@@ -327,6 +328,9 @@ def test_a_cluster_s_way_to_run_it_shows_the_password_nowhere(database, tmp_path
     ]  # fmt: skip
     environment = os.environ | QUICK | {"DB_PASS": postgres.PASSWORD, "PYSPARK_PYTHON": sys.executable}
     environment.pop("PYTHONPATH", None)
+    # Spark's scripts do not quote their own path, and a clone's may have a space.
+    (tmp_path / "spark").symlink_to(Path(pyspark.__file__).parent)
+    environment["SPARK_HOME"] = str(tmp_path / "spark")
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("north: 999 rows\n")

@@ -110,6 +110,7 @@ def test_the_webhook_is_told_of_a_run(there, server, monkeypatch):
         "accuracy": metrics["accuracy"],
         "accuracy_ci95": metrics["accuracy_ci95"],
         "validation_accuracy": metrics["val"]["accuracy"],
+        "nb_freq_sets": 0,
     }
 
 
