@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from image_classifier.data.pixels import header_size
-from image_classifier.data.sources import builtin, cifar, table
+from image_classifier.data.sources import builtin, cifar, manifest, table
 from image_classifier.data.sources.folder import image_paths
 from image_classifier.data.store import holds_a_table, is_store, stored_shape
 from image_classifier.errors import UserError
@@ -46,6 +46,8 @@ def _outline(name: str, folder: Path, most: int) -> Outline:
         return _TABLE if name in BUILT_IN_TABLES else _of_size(builtin.DIGITS_SIZE)
     if is_store(folder):
         return _of_store(folder)
+    if manifest.is_manifest(folder):
+        return _of_images(manifest.image_paths(folder), most)
     if table.is_table(folder) or (folder.suffix.lower() in table.SUFFIXES and not folder.is_dir()):
         return _TABLE
     if cifar.is_cifar(folder):

@@ -9,6 +9,7 @@ from torch import nn
 from image_classifier import files, runs
 from image_classifier.data.outline import outline
 from image_classifier.data.preparing import prepare
+from image_classifier.data.sources.manifest import is_manifest
 from image_classifier.data.store import Store
 from image_classifier.errors import UserError
 from image_classifier.evaluation import metrics
@@ -27,9 +28,10 @@ def opened(run: Run, dataset_folder: str | None, cache_folder: Path) -> Store:
     own = data == run.record["dataset_folder"]
     how = run.config.data_settings() | {"columns": None}
     if not own and outline(data, 0).is_table:
-        how |= {"image_size": None, "columns": run.columns}
+        how |= {"image_size": None, "columns": run.columns, "group_column": None}
     elif not own:
-        how |= {"image_size": _side(run), "target_column": None, "drop_columns": ()}
+        label = run.config.target_column if is_manifest(Path(data).expanduser()) else None
+        how |= {"image_size": _side(run), "target_column": label, "group_column": None, "drop_columns": ()}
     store = prepare(data, cache_folder=cache_folder, **how)
     unfit = _unfit(store, run)
     if dataset_folder is None and (unfit or not is_own(store, run)):
