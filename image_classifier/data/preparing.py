@@ -1,12 +1,13 @@
 """From what the user named to an open store: recognised, looked up, made only if it is not there."""
 
+import contextlib
 import difflib
 import logging
 import os
 import re
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,17 @@ from image_classifier import files
 from image_classifier.data.drawing import refuse_divided_groups, with_drawn_test
 from image_classifier.data.examples import Source
 from image_classifier.data.pointers import kept_elsewhere
-from image_classifier.data.sources import builtin, cifar, manifest, table
+from image_classifier.data.sources import builtin, cifar, database, manifest, table
 from image_classifier.data.sources.folder import folder_of_images
 from image_classifier.data.store import FORMAT, DamagedStoreError, Store, is_store, open_store
 from image_classifier.data.tables import Column, as_json
 from image_classifier.data.writing import write_store
 from image_classifier.errors import UserError
-from image_classifier.settings.names import BUILT_IN_DATA, BUILT_IN_TABLES, DEFAULT_DATASET
+from image_classifier.settings.database import AS_USUAL, Access
+from image_classifier.settings.names import BUILT_IN_DATA, BUILT_IN_TABLES, DATABASE, DEFAULT_DATASET, NAMED_DATA
 
 _STALE_SECONDS = 3600
+_SPOOL = "0" * 64  # named like a store in the making, so that it is cleared as one
 _logger = logging.getLogger(__name__)
 
 
@@ -38,26 +41,36 @@ def prepare(
     group_column: str | None = None,
     drop_columns: tuple[str, ...] = (),
     columns: Sequence[Column] | None = None,
+    access: Access = AS_USUAL,
 ) -> Store:
     """The data set's store, from the cache if nothing has changed, else made now (into `output` if that is given).
 
     `columns` are those of a run that other rows are to be read as; a data set's own come from its training rows.
     """
+    if access.given and dataset_folder != DATABASE:
+        raise UserError(f"{access.given[0]} is set, but the data is {dataset_folder}", "--dataset_folder database")
     folder = Path(dataset_folder).expanduser()
-    if dataset_folder not in BUILT_IN_DATA and is_store(folder):
+    if dataset_folder not in NAMED_DATA and is_store(folder):
         return _as_asked(open_store(folder), image_size, group_column, output)
-    source = _recognised(dataset_folder, folder, target_column, group_column, drop_columns, quiet=quiet)
-    given = {"target_column": target_column, "group_column": group_column, "drop_columns": drop_columns}
-    _refuse_foreign(source, dataset_folder, given | {"image_size": image_size})
-    seed = split_seed if source.draws_test else None
-    settings: dict[str, Any] = {"kind": source.kind, "image_size": image_size, "split_seed": seed}
-    if columns is not None:
-        settings["columns"] = as_json(columns)
-    final = output if output is not None and not output.exists() else cache_folder / _key(source, settings)
-    store = None if final == output else _cached(final)
-    if store is None:
-        _make(final, source, dataset_folder, settings | {"columns": columns, "where": dataset_folder}, quiet=quiet)
-        store = open_store(final)
+    with contextlib.ExitStack() as kept:
+        if dataset_folder == DATABASE:
+            spool = kept.enter_context(_spool(cache_folder))
+            source = database.database_source(access, target_column, group_column, drop_columns, spool)
+        else:
+            source = _recognised(dataset_folder, folder, target_column, group_column, drop_columns, quiet=quiet)
+        given = {"target_column": target_column, "group_column": group_column, "drop_columns": drop_columns}
+        _refuse_foreign(source, dataset_folder, given | {"image_size": image_size})
+        seed = split_seed if source.draws_test else None
+        settings: dict[str, Any] = {"kind": source.kind, "image_size": image_size, "split_seed": seed}
+        if source.query_sha256 is not None:
+            settings["query_sha256"] = source.query_sha256
+        if columns is not None:
+            settings["columns"] = as_json(columns)
+        final = output if output is not None and not output.exists() else cache_folder / _key(source, settings)
+        store = None if final == output else _cached(final)
+        if store is None:
+            _make(final, source, dataset_folder, settings | {"columns": columns, "where": dataset_folder}, quiet=quiet)
+            store = open_store(final)
     if store.duplicates:
         _logger.warning(
             "%d of %d test %s are also in train: the accuracy will look better than it is",
@@ -128,14 +141,14 @@ def _not_found(dataset_folder: str, folder: Path) -> UserError:
     if elsewhere:
         raise UserError(f"the data set {dataset_folder} is {elsewhere}", "fetch it, then run again")
     siblings = [entry.name for entry in folder.parent.iterdir() if entry.is_dir()] if folder.parent.is_dir() else []
-    near = difflib.get_close_matches(folder.name, [*BUILT_IN_DATA, *siblings], n=1)
+    near = difflib.get_close_matches(folder.name, [*NAMED_DATA, *siblings], n=1)
     if os.sep in dataset_folder:
         near = difflib.get_close_matches(folder.name, siblings, n=1)
-    suggestion = f"did you mean {near[0] if near[0] in BUILT_IN_DATA else folder.parent / near[0]}? " if near else ""
+    suggestion = f"did you mean {near[0] if near[0] in NAMED_DATA else folder.parent / near[0]}? " if near else ""
     looked = "no built-in data set has that name, and " if os.sep not in dataset_folder else ""
     return UserError(
         f"the data set {dataset_folder} was not found: {looked}there is no folder {folder.absolute()}",
-        f"{suggestion}give a built-in name ({', '.join(BUILT_IN_DATA)}) or the path of a folder of class folders",
+        f"{suggestion}give a built-in name ({', '.join(NAMED_DATA)}) or the path of a folder of class folders",
     )
 
 
@@ -143,6 +156,7 @@ def _not_found(dataset_folder: str, folder: Path) -> UserError:
 _FOREIGN = {
     "table": ("image_size",),
     "manifest": ("drop_columns",),
+    "database": ("drop_columns",),
     "images": ("target_column", "group_column", "drop_columns"),
 }
 
@@ -199,6 +213,14 @@ def _make(final: Path, source: Source, name: str, settings: dict[str, Any], *, q
     with files.new_folder(final) as temporary, files.lock(temporary, f"{temporary} is in use"):
         write_store(temporary, classes, examples, settings, quiet=quiet)
     _logger.debug("prepared %s in %.1f s", final, time.perf_counter() - started)
+
+
+@contextlib.contextmanager
+def _spool(cache_folder: Path) -> Iterator[Path]:
+    """A folder for what a database sends, on the disk of the stores; what a killed process left is removed later."""
+    files.make_folder(cache_folder)
+    with files.scratch_folder(cache_folder, f".{_SPOOL}.", ".tmp") as folder, files.lock(folder, f"{folder} is in use"):
+        yield folder
 
 
 def _remove_stale(final: Path) -> None:
