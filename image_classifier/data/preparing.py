@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from image_classifier import files
+from image_classifier.data import leaks
 from image_classifier.data.drawing import refuse_divided_groups, with_drawn_test
 from image_classifier.data.examples import Source
 from image_classifier.data.pointers import kept_elsewhere
@@ -68,6 +69,7 @@ def prepare(
             settings["columns"] = as_json(columns)
         final = output if output is not None and not output.exists() else cache_folder / _key(source, settings)
         store = None if final == output else _cached(final)
+        is_new = store is None
         if store is None:
             _make(final, source, dataset_folder, settings | {"columns": columns, "where": dataset_folder}, quiet=quiet)
             store = open_store(final)
@@ -78,6 +80,7 @@ def prepare(
             len(store.splits["test"].labels),
             "images" if store.columns is None else "rows",
         )
+    leaks.warn(store, is_new=is_new)
     return store if output is None or output == final else _same(store, output)
 
 

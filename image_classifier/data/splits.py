@@ -85,7 +85,7 @@ class _Members:
         pairs, counts = np.unique(np.stack([self.numbers, labels]), axis=1, return_counts=True)
         for (group, label), count in zip(pairs.T.tolist(), counts.tolist(), strict=True):
             self.counts[group].append((label, count))
-        self._totals = np.bincount(labels).tolist()
+        self._totals: list[int] = np.bincount(labels).tolist()
         self._wanted = [total * fraction for total in self._totals]
 
     def chosen(self, order_: list[int]) -> tuple[float, list[int]]:
