@@ -6,7 +6,7 @@ from pathlib import Path
 from image_classifier.errors import UserError
 from image_classifier.lfs import POINTER
 
-_MOST_BYTES = 1024  # of a pointer
+_MOST_BYTES = 256  # a pointer has some 130, and each image that is as small is opened twice
 _LFS = "a Git LFS pointer, not the file itself: git lfs pull"
 _DVC = "a file of DVC, not what it stands for: dvc pull"
 _ELSEWHERE = "not here; DVC keeps it: dvc pull"

@@ -26,7 +26,8 @@ def place(tmp_path_factory):
         low = 0 if kind == "dark" else 100
         Image.fromarray(random.integers(low, low + 150, (8, 8, 3), dtype=np.uint8)).save(path)
         rows.append({"image": f"images/{kind}/{number:03}.png", "label": kind, "patient": patient})
-    for name, chosen in (("all", rows[::-1]), ("new", [{**row, "kind": row["label"]} for row in rows[:30]])):
+    new = [{"image": row["image"], "kind": row["label"]} for row in rows[:30]]
+    for name, chosen in (("all", rows[::-1]), ("kinds", [{**row, "kind": row["label"]} for row in rows]), ("new", new)):
         with (folder / f"{name}.csv").open("w", newline="") as stream:
             writer = csv.DictWriter(stream, chosen[0])
             writer.writeheader()
@@ -51,7 +52,9 @@ def test_a_manifest_gives_the_folder_s_model_bit_for_bit(place):
 
 
 def test_no_patient_is_on_two_sides_of_the_test_or_the_validation_split(place):
-    run, _ = train(place, "grouped", "--dataset_folder", "all.csv", "--group_column", "patient")
+    run, _ = train(
+        place, "grouped", "--dataset_folder", "kinds.csv", "--target_column", "kind", "--group_column", "patient"
+    )
     assert run.config.group_column == "patient"
     (store,) = [
         each

@@ -81,10 +81,12 @@ def test_what_is_prepared_depends_on_every_setting_that_data_of_its_kind_has(exa
         return
     given = read(example, "config.yaml")["dataset_folder"]
     foreign = (
-        {"image_size"} if given.endswith(".csv") or given in BUILT_IN_TABLES else {"target_column", "drop_columns"}
+        {"image_size"}
+        if given.endswith(".csv") or given in BUILT_IN_TABLES
+        else {"target_column", "group_column", "drop_columns"}
     )
     if given in BUILT_IN_TABLES:
-        foreign.add("target_column")
+        foreign |= {"target_column", "group_column"}
     expected = {"dataset_folder", *compose(model="knn").data_settings()} - foreign
     assert set(parameters(prepare)) == expected
     assert expected <= set(read(example, "config.yaml"))
