@@ -12,6 +12,7 @@ from image_classifier.settings.config import FIELDS
 from image_classifier.settings.names import BUILT_IN_TABLES
 
 NAMES = ("wine", "breast_cancer", "digits", "wine_quality", "cifar")
+SCRIPT = "database"  # no pipeline, but a script and its page (tests/integration/data/test_databases.py)
 OWN_FILES = {"config.yaml", "dvc.yaml", "README.md", ".gitignore"}
 LOCK, CODE = "../../requirements/requirements-prod.txt", "../../image_classifier"
 
@@ -40,7 +41,7 @@ def example(request, repository):
 
 
 def test_there_are_no_others(repository, repository_files):
-    assert {path.parts[1] for path in repository_files if path.parts[0] == "examples"} == set(NAMES)
+    assert {path.parts[1] for path in repository_files if path.parts[0] == "examples"} == {*NAMES, SCRIPT}
 
 
 def test_it_has_settings_a_pipeline_a_page_and_no_code(example, repository_files):
