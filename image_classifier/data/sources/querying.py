@@ -71,7 +71,18 @@ def _rows(source: Connection, password: str | None) -> Iterator[tuple[list[str],
                 f"the query in {source.file} yields the column {', '.join(twice)} more than once",
                 "name each column once: SELECT … AS label",
             )
-        yield names, _batches(result.fetchmany)
+        with _closed(result.cursor):
+            yield names, _batches(result.fetchmany)
+
+
+@contextlib.contextmanager
+def _closed(cursor: Any) -> Iterator[None]:
+    """Close the driver's cursor at the end: SQLAlchemy forgets it where the connection is lost."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(Exception):  # it may be of a connection that is gone
+            cursor.close()
 
 
 def _batches(fetch: Callable[[int], Sequence[Row]]) -> Iterator[list[Row]]:
