@@ -14,7 +14,7 @@ import numpy as np
 from image_classifier.data.examples import Examples, ImageFile, Source, checked_class_names, shown
 from image_classifier.data.pointers import kept_elsewhere, pointer
 from image_classifier.data.sources.columns import in_words, words
-from image_classifier.data.sources.split_names import SPLITS, nearly
+from image_classifier.data.sources.split_names import SPLITS, meant
 from image_classifier.data.sources.table import SUFFIXES, groups_of, header, read
 from image_classifier.data.tables import number
 from image_classifier.errors import UserError, suggestion
@@ -100,7 +100,7 @@ def _normal(path: str) -> str:
 
 def _splits(given: list[str], path: Path) -> list[str]:
     """The rows' splits; the usual other words for them are understood, as there is nothing else they could mean."""
-    meaning = {name: _split(name) for name in set(given)}
+    meaning = {name: meant(name) for name in set(given)}
     rows = [row for row, name in enumerate(given, 1) if meaning[name] is None]
     if rows:
         unknown = sorted(name for name, split in meaning.items() if split is None)
@@ -112,12 +112,6 @@ def _splits(given: list[str], path: Path) -> list[str]:
     if "train" not in splits:
         raise UserError(f"{SPLIT} in {path} has no row with train", "name the rows to learn from")
     return splits
-
-
-def _split(name: str) -> str | None:
-    found = nearly(name)
-    plain = found is not None and not found.rest and not any(character.isdigit() for character in name)
-    return found.split if found and plain else None
 
 
 def _files(rows: list[Row], path: Path) -> list[Found]:

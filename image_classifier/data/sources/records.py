@@ -9,7 +9,7 @@ from uuid import UUID
 import numpy as np
 
 from image_classifier.data.examples import Labels, checked_class_names, shown
-from image_classifier.data.sources.split_names import SPLITS, nearly
+from image_classifier.data.sources.split_names import SPLITS, meant
 from image_classifier.errors import UserError
 
 _SHOWN = 8  # keys in one message
@@ -63,7 +63,7 @@ class Records:
         self._refuse_types()
         self._refuse_twice()
         if "split" in self.columns:
-            self._refuse_splits()
+            self._name_splits()
 
     def order(self, *, by_class: bool) -> list[int]:
         """The rows by class and key, as a folder of class folders has them; without a key as they came."""
@@ -142,14 +142,16 @@ class Records:
             "a key names one row: a join may have made several of it, or another column is the key",
         )
 
-    def _refuse_splits(self) -> None:
-        for said in sorted(set(self.columns["split"]), key=str):
-            if said not in SPLITS:
-                found = nearly(str(said))
-                near = f"did you mean {found.split}? " if found else ""
-                raise UserError(
-                    f"split in {self.where} holds {said!r}", f"{near}a split is train, val or test, spelled so"
-                )
+    def _name_splits(self) -> None:
+        """Put the splits' own names in the place of the usual other words for them, and refuse what is none."""
+        meaning = {said: meant(str(said)) for said in set(self.columns["split"])}
+        unknown = [said for said, split in meaning.items() if split is None]
+        if unknown:
+            raise UserError(
+                f"split in {self.where} holds {self._joined(sorted(unknown, key=str))}",
+                f"a split is one of {', '.join(SPLITS)}; call the column otherwise if it says something else",
+            )
+        self.columns["split"] = [meaning[said] for said in self.columns["split"]]
         if "train" not in self.columns["split"]:
             raise UserError(f"{self.where} has no rows in the split train", "say which rows are to be learned from")
 

@@ -209,7 +209,7 @@ def test_the_password_is_in_nothing_that_a_training_prints_writes_or_sends(
     secret = postgres.PASSWORD
     assert secret not in printed.out + printed.err + caplog.text
     written = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
-    assert len(written) > 20
+    assert len(written) > 10
     assert [
         path for path in written if secret.encode() in path.read_bytes() or b"canary-9f2c" in path.read_bytes()
     ] == []

@@ -88,7 +88,9 @@ def test_classes_are_named_as_folders_would_be(records):
 
 
 def test_splits_groups_and_names_go_with_their_rows(records):
-    found = records(key=list("abcd"), label=list("xyxy"), split=["test", "train", "train", "test"], group=[1, 2, 2, 3])
+    found = records(
+        key=list("abcd"), label=list("xyxy"), split=["test", "Training", "train", "test"], group=[1, 2, 2, 3]
+    )
     splits = found.splits(found.order(by_class=True))
     assert splits == {"train": [2, 1], "test": [0, 3]}
     assert found.groups(splits["test"]) == ("1", "3")
@@ -114,7 +116,7 @@ def test_splits_and_groups_that_nobody_fills_in_are_none(records):
         ({"key": ["a", "b"], "label": [True, 1]}, "label is of mixed types in the query: bool and int"),
         ({"key": ["a", 1], "label": ["x", "y"]}, "key is of mixed types"),
         ({"key": ["a", "b"], "label": [0.5, 1.5]}, "label in the query is of the type float"),
-        ({"key": ["a", "b"], "label": ["x", "y"], "split": ["train", "training"]}, "did you mean train?"),
+        ({"key": ["a", "b"], "label": ["x", "y"], "split": ["train", "other"]}, "split in the query holds other"),
         ({"key": ["a", "b"], "label": ["x", "y"], "split": ["test", "test"]}, "no rows in the split train"),
     ],
 )
