@@ -29,6 +29,15 @@ _NO_FAULTS = "replace these images, or remove their rows, and run again"
 _NO_STRAYS = "replace or remove these files and run again; a class folder may hold nothing but images"
 
 
+class UnusableFilesError(UserError):
+    """Files that are no images, or none with one meaning: each with its reason."""
+
+    def __init__(self, what: str, hint: str, failures: list[tuple[str, str]], total: int) -> None:
+        super().__init__(what, hint)
+        self.failures = failures
+        self.total = total
+
+
 def write_rows(folder: Path, examples: dict[str, Examples], columns: Sequence[Column], where: str) -> Shape:
     """Write every split's rows of a table as numbers; the shape (1, 1, numbers) that they got."""
     for name, split in examples.items():
@@ -147,6 +156,8 @@ def _parts(images: Sequence[ImageFile]) -> Iterator[tuple[int, Sequence[ImageFil
     yield start, images[start:]
 
 
-def _unusable(failures: list[tuple[str, str]], total: int, hint: str) -> UserError:
+def _unusable(failures: list[tuple[str, str]], total: int, hint: str) -> UnusableFilesError:
     lines = [f"\n  {shown(path)}: {shown(reason)}" for path, reason in sorted(failures)]
-    return UserError(f"{len(failures)} of {total} files cannot be used:{''.join(lines)}", hint)
+    return UnusableFilesError(
+        f"{len(failures)} of {total} files cannot be used:{''.join(lines)}", hint, failures, total
+    )
