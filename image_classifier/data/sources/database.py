@@ -5,6 +5,7 @@ class, never all images.
 """
 
 import hashlib
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 IMAGE = "image"
+_DIGEST_BYTES = hashlib.sha256().digest_size
 _IN_A_FOLDER = 1000  # files: more of them in one are slow to make
 
 Batches = Iterator[list[Row]]
@@ -69,7 +71,7 @@ class ReadRows(NamedTuple):
     """What one reading of a query took down: each row's marks and digest, the rows in order, and their bytes in all."""
 
     records: Records
-    digests: Sequence[bytes]
+    digests: bytearray  # of all rows, one behind the other: a list of them takes twice the memory
     order: Sequence[int]
     size: int
 
@@ -79,7 +81,8 @@ def _source(source: Connection, kind: str, rows: ReadRows, load: Callable[[dict[
     records, total = rows.records, hashlib.sha256()
     for at in rows.order:
         said = [records.key(at), *(str(values[at]) for name, values in records.columns.items() if name != "key")]
-        total.update(rows.digests[at] + files.canonical_json([shown(each) for each in said]).encode())
+        digest = rows.digests[at * _DIGEST_BYTES : (at + 1) * _DIGEST_BYTES]
+        total.update(digest + files.canonical_json([shown(each) for each in said]).encode())
     stats: tuple[Stat, ...] = ((total.hexdigest(), rows.size, records.count, 0),)
     splits = records.splits(rows.order)
     query = files.digest_bytes(source.query.encode())
@@ -90,14 +93,13 @@ def _images(source: Connection, names: list[str], batches: Batches, called: dict
     _refuse_columns(names, (IMAGE, *called.values()), called["label"], _where(source))
     files.discard(folder)  # of an attempt before
     records, at = Records(names, called, source.query, _where(source)), names.index(IMAGE)
-    digests: list[bytes] = []
-    lengths: list[int] = []
+    digests, lengths = bytearray(), array("q")
     for batch in batches:
         for row in batch:
             records.add(row)
             content = _content(row[at], records)
             _spool(_path(folder, len(lengths)), content)
-            digests.append(hashlib.sha256(content).digest())
+            digests += hashlib.sha256(content).digest()
             lengths.append(len(content))
     records.check()
 
@@ -167,13 +169,14 @@ def _table(
     if not kept:
         raise UserError(f"{where} has no columns beside {', '.join(aside)}", "select what is to be learned from")
     places, chosen = [names.index(name) for name in aside], [names.index(name) for name in kept]
-    digests: list[bytes] = []
+    digests = bytearray()
     parts = []
     for batch in batches:
         rows = [[row[at] for at in chosen] for row in batch]
         for row in batch:
             records.add([row[at] for at in places])
-        digests += (hashlib.sha256(repr(row).encode("utf-8", "surrogateescape")).digest() for row in rows)
+        for row in rows:
+            digests += hashlib.sha256(repr(row).encode("utf-8", "surrogateescape")).digest()
         parts.append(_arrow(rows, kept, where))
     records.check()
     order = records.order(by_class=False)

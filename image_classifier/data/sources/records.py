@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -68,12 +69,12 @@ class Records:
     def order(self, *, by_class: bool) -> list[int]:
         """The rows by class and key, as a folder of class folders has them; without a key as they came."""
         keys, labels = self.columns.get("key"), self.columns.get("label") if by_class else None
-        classes = {label: _composed(str(label)) for label in set(labels or ())}
-
-        def place(at: int) -> tuple[Any, ...]:
-            return (classes[labels[at]] if labels else "", _place(keys[at]) if keys else at)
-
-        return sorted(range(self.count), key=place)
+        names = {label: _composed(str(label)) for label in set(labels or ())}
+        members = defaultdict(list)  # class by class: what is compared is made for one class at a time
+        for at in range(self.count):
+            members[names[labels[at]] if labels else ""].append(at)
+        place = (lambda at: _place(keys[at])) if keys else None
+        return [at for name in sorted(members) for at in sorted(members[name], key=place)]
 
     def splits(self, order: Sequence[int]) -> dict[str, list[int]]:
         """The rows of each split, in this order."""
