@@ -53,7 +53,7 @@ def add_tracking(parser: argparse._ActionsContainer) -> None:
 def add_data(parser: argparse.ArgumentParser) -> None:
     """The data set, and where it is kept once it is prepared."""
     group = parser.add_argument_group("data")
-    kinds = "CIFAR-10 batches, a folder of class folders, a table (.csv, .parquet, folder of .parquet), a store"
+    kinds = "CIFAR-10 batches, a folder of class folders, a manifest or a table (.csv, .parquet, …), a store"
     text = f"{', '.join(NAMED_DATA)}, or a path: {kinds} (default: {DEFAULT_DATASET})"
     group.add_argument("--dataset_folder", metavar="D", help=text)
     add_database(group)

@@ -51,6 +51,7 @@ SILENT = {
     "hashes": lambda n: f"{'ab'[n % 2]}/{hexadecimal(32)}.png",
     "short hashes": lambda n: f"{'ab'[n % 2]}/{hexadecimal(3)}.png",
     "folds": lambda n: f"{'ab'[n % 2]}/fold{n % 10}_{n // 10:04}.png",
+    "two scans of some": lambda n: f"{'ab'[n % 2]}/scan_{n - n % 10 // 9:04}.{n % 2}.png",
     "one scan each": lambda n: f"{'ab'[n % 2]}/scan_{n:04}.png",
     "subjects that are the classes": lambda n: f"subject{n % 10:02}/{n // 10}.png",
     "two cameras": lambda n: f"{'ab'[n % 2]}/cam{n % 2}_{n:04}.png",
@@ -114,7 +115,7 @@ def test_a_random_split_by_such_names_is_warned_about_each_time_and_one_of_one_s
     (tmp_path / "own").mkdir()
     for split in ("train", "test"):
         for kind in ("cat", "dog"):
-            for number in range(10):
+            for number in range(40):
                 picture(tmp_path / "own" / split / kind / f"patient{number // 4}_{number % 4}.png")
     assert said(tmp_path / "own") == ""
 
@@ -132,3 +133,16 @@ def test_copies_in_another_exposure_are_warned_about_and_different_images_are_no
                 Image.fromarray((image * (1 - copy / 10)).astype(np.uint8)).save(tmp_path / "all" / kind / name)
     text = said(tmp_path / "all")
     assert ("test images nearly equal a training image" in text) == warned, text
+    assert said(tmp_path / "all") == ""
+
+
+def test_some_copies_among_many_images_are_none_of_its_business(tmp_path, noise, said):
+    (tmp_path / "rows.csv").write_text(
+        "\n".join(["image,label", *(f"{number}.png,{'ab'[number % 2]}" for number in range(360))]) + "\n"
+    )
+    image = noise(16, 16)
+    for number in range(360):
+        copied = number % 14 == 13  # from the one before
+        image = (image * 0.9).astype(np.uint8) if copied else np.asarray(Image.fromarray(noise(4, 4)).resize((16, 16)))
+        Image.fromarray(image).save(tmp_path / f"{number}.png")
+    assert said(tmp_path / "rows.csv") == ""

@@ -144,14 +144,17 @@ def test_large_groups_are_not_always_the_ones_that_are_taken():
 def test_a_class_that_one_group_alone_has_stays_in_train():
     labels, groups = np.array([0] * 20 + [1] * 5), np.array([*range(20), *[20] * 5])
     for seed in range(10):
-        assert 1 in labels[validation_split(labels, 0.4, seed, groups)[0]]
-        assert 1 not in labels[validation_split(labels, 0.4, seed, groups)[1]]
+        for fraction in (0.4, 0.8):
+            assert 1 in labels[validation_split(labels, fraction, seed, groups)[0]]
+            assert 1 not in labels[validation_split(labels, fraction, seed, groups)[1]]
 
 
 def test_groups_too_large_for_the_share_give_the_smallest_that_leaves_half():
     labels, groups = np.tile([0, 1], 50), np.repeat([0, 1, 2], [50, 30, 20])
     assert set(groups[validation_split(labels, 0.01, 0, groups)[1]]) == {2}
     assert len(validation_split(labels, 0.1, 0, np.zeros(100, int))[1]) == 0
+    alone = np.where((np.arange(100) >= 80) & (np.arange(100) < 90), 2, labels)  # a class that the last 20 have alone
+    assert len(validation_split(alone, 0.1, 0, np.repeat([0, 1], [80, 20]))[1]) == 0
     assert len(validation_split(labels, 0, 0, groups)[1]) == 0
 
 

@@ -101,6 +101,21 @@ def test_labels_are_texts_as_the_names_of_folders_are(pets, manifest, prepared):
     assert prepared(manifest(rows_of(pets))).classes == ("007", "None")
 
 
+def test_classes_are_in_the_order_of_their_folders(pets, manifest, prepared):
+    for old, new in (("cat", "e\u0301"), ("dog", "f")):
+        (pets / old).rename(pets / new)
+    assert prepared(manifest(rows_of(pets))).classes == prepared(pets).classes == ("f", "\u00e9")
+
+
+def test_another_label_or_order_of_rows_is_read_again(pets, manifest, prepared):
+    rows = rows_of(pets)
+    one = prepared(manifest(rows))
+    rows[0]["label"] = "cat"
+    other = prepared(manifest(rows))
+    assert other.digest != one.digest
+    assert prepared(manifest(rows[::-1])).digest == other.digest
+
+
 def test_a_csv_without_a_column_image_is_a_table_and_one_with_it_is_none(tmp_path, pets, manifest):
     (tmp_path / "t.csv").write_text("images,label\n1,a\n")
     assert not is_manifest(tmp_path / "t.csv")
@@ -226,6 +241,7 @@ def test_a_label_that_train_does_not_know_is_refused_with_its_rows(pets, refused
 
 @pytest.mark.parametrize(("splits", "words"), [
     ({3: "holdout", 4: "fold2"}, "split in {path} is 'fold2', 'holdout' in row 4, 5"),
+    ({3: "train2"}, "split in {path} is 'train2' in row 4"),
     ({3: ""}, "split in {path} has no value in row 4"),
     (dict.fromkeys(range(20), "test"), "has no row with train"),
 ])  # fmt: skip
