@@ -110,9 +110,9 @@ def test_classes_are_in_the_order_of_their_folders(pets, manifest, prepared):
 def test_another_label_or_order_of_rows_is_read_again(pets, manifest, prepared):
     rows = rows_of(pets)
     one = prepared(manifest(rows))
-    rows[0]["label"] = "cat"
+    rows = [row | {"label": row["label"].replace("dog", "fox")} for row in rows]
     other = prepared(manifest(rows))
-    assert other.digest != one.digest
+    assert (one.classes, other.classes) == (("cat", "dog"), ("cat", "fox"))
     assert prepared(manifest(rows[::-1])).digest == other.digest
 
 
