@@ -13,8 +13,8 @@ p { margin: .2rem 0 .7rem; max-width: 50rem; }
 code { font-size: .85em; overflow-wrap: anywhere; }
 nav a { margin-right: 1rem; color: var(--blue); }
 .tiles { display: flex; flex-wrap: wrap; gap: .6rem; margin: 1rem 0; padding: 0; }
-.tiles li { list-style: none; flex: 1 1 8.5rem; padding: .6rem .8rem; background: #f5f7f9; border-radius: 6px; }
-.tiles b { display: block; font-size: 1.35rem; }
+.tiles li { list-style: none; flex: 1 1 6.6rem; padding: .6rem .7rem; background: #f5f7f9; border-radius: 6px; }
+.tiles b { display: block; font-size: 1.2rem; white-space: nowrap; }
 .tiles .bad b { color: var(--orange); }
 .found { padding-left: 1.2rem; } .found li { margin: .2rem 0; }
 table { border-collapse: collapse; width: 100%; }
