@@ -13,6 +13,7 @@ from image_classifier.settings import layers
 from image_classifier.settings.composition import compose as compose_layers
 from image_classifier.settings.composition import config_layer, file_layer
 from image_classifier.settings.config import Config
+from image_classifier.settings.database import Access
 from image_classifier.settings.layers import Layer
 from image_classifier.training import train as training
 from image_classifier.training.trained import model_of
@@ -43,6 +44,8 @@ def train(
     resume: bool = False,
     tracking_uri: str | None = None,
     tags: Mapping[str, str] | None = None,
+    db_connect: str | Path | None = None,
+    db_pass_file: str | Path | None = None,
     **settings: Any,
 ) -> TrainedRun:
     """The finished run with these settings: `train(model="cnn", num_epochs=5, …)`; the others are the recipe's.
@@ -60,8 +63,13 @@ def train(
         resume=resume,
         tracking=tracking.resolve(tracking_uri, Path(experiments_folder)),
         tags={name: masking.masked(str(value)) for name, value in (tags or {}).items()},
+        access=Access(_path(db_connect), None, _path(db_pass_file)),
     )
     return _with_model(training.train(request)[0])
+
+
+def _path(given: str | Path | None) -> Path | None:
+    return None if given is None else Path(given)
 
 
 def load_run(run: str | Path, experiments_folder: str | Path = "experiments") -> TrainedRun:

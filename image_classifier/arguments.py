@@ -8,8 +8,9 @@ from typing import Any, NoReturn
 from image_classifier import files
 from image_classifier.errors import UserError, suggestion
 from image_classifier.settings.config import FIELDS, kind
+from image_classifier.settings.database import Access
 from image_classifier.settings.layers import Layer, flag_layer, without_lists
-from image_classifier.settings.names import BUILT_IN_DATA, DEFAULT_DATASET
+from image_classifier.settings.names import DEFAULT_DATASET, NAMED_DATA
 
 
 class Parser(argparse.ArgumentParser):
@@ -52,10 +53,25 @@ def add_tracking(parser: argparse._ActionsContainer) -> None:
 def add_data(parser: argparse.ArgumentParser) -> None:
     """The data set, and where it is kept once it is prepared."""
     group = parser.add_argument_group("data")
-    kinds = "CIFAR-10 batches, a folder of class folders, a table (.csv, .parquet, folder of .parquet), a store"
-    text = f"{', '.join(BUILT_IN_DATA)}, or a path: {kinds} (default: {DEFAULT_DATASET})"
+    kinds = "CIFAR-10 batches, a folder of class folders, a manifest or a table (.csv, .parquet, …), a store"
+    text = f"{', '.join(NAMED_DATA)}, or a path: {kinds} (default: {DEFAULT_DATASET})"
     group.add_argument("--dataset_folder", metavar="D", help=text)
+    add_database(group)
     add_cache(group)
+
+
+def add_database(parser: argparse._ActionsContainer) -> None:
+    """Which database `--dataset_folder database` is, and its password."""
+    add = parser.add_argument
+    text = "YAML that says which database and query `database` is (default: SQLite, data/images.db)"
+    add("--db_connect", type=Path, metavar="FILE", help=text)
+    add("--db_pass_file", type=Path, metavar="FILE", help="its password, in a file (default: $DB_PASS)")
+    add("--db_pass", metavar="WORD", help="its password, where nobody else sees this command line")
+
+
+def access(arguments: argparse.Namespace) -> Access:
+    """How a database is reached, as the command line says it."""
+    return Access(arguments.db_connect, arguments.db_pass, arguments.db_pass_file)
 
 
 def add_cache(parser: argparse._ActionsContainer) -> None:

@@ -149,9 +149,9 @@ def new_folder(final: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def scratch_folder() -> Iterator[Path]:
-    """A folder for intermediate data, removed at the end."""
-    with tempfile.TemporaryDirectory(prefix="image_classifier.") as name:
+def scratch_folder(beside: Path | None = None, prefix: str = "image_classifier.", suffix: str = "") -> Iterator[Path]:
+    """A folder for intermediate data, removed at the end; in the system's place for such, or in the folder `beside`."""
+    with tempfile.TemporaryDirectory(prefix=prefix, suffix=suffix, dir=beside) as name:
         yield Path(name)
 
 

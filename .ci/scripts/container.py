@@ -16,6 +16,7 @@ from step import annotate, run, set_outputs, temporary, variable
 from variables import FOR_TRACKING
 
 WORKSPACE = Path("/workspace")
+FROM_A_DATABASE = f"--dataset_folder={names.DATABASE}"
 NOT_SENT = NotSentError.exit_code
 
 
@@ -35,7 +36,13 @@ def main() -> None:
 
 
 def prepare() -> list[str]:
-    """Make the prepared store; the network is there for CIFAR-10, which is downloaded where it is missing."""
+    """Make the prepared store; the network is there for CIFAR-10, which is downloaded where it is missing.
+
+    A database is read by the training: no other stage has its password.
+    """
+    if FROM_A_DATABASE in arguments("arguments.prepare"):
+        annotate("notice", "the database is read when the training begins")
+        sys.exit(0)
     dataset = os.environ.get("DATASET", "")
     if dataset == names.DEFAULT_DATASET:
         Path(dataset).mkdir(parents=True, exist_ok=True)
@@ -44,9 +51,10 @@ def prepare() -> list[str]:
 
 
 def train() -> list[str]:
-    """Train; the network is there for published weights and a tracking server, the GPU where there is one."""
+    """Train; the network is there for what has to be fetched and a tracking server, the GPU where there is one."""
     given = arguments("arguments.train")
-    fetches = tracked() or f"--pretrained_model={names.PUBLISHED_WEIGHTS}" in given
+    fetched = {f"--pretrained_model={names.PUBLISHED_WEIGHTS}", FROM_A_DATABASE}
+    fetches = tracked() or not fetched.isdisjoint(given)
     options = [*network(wanted=fetches), *data(writable=False), *gpu()]
     known = ("DB_PASS", *(FOR_TRACKING if tracked() else ()))
     options += [f"--env={name}" for name in known if os.environ.get(name)]

@@ -19,6 +19,7 @@ from step import run, set_outputs, temporary, variable
 
 EXPERIMENTS = "experiments"
 PARENT = "pretrained_model"  # the one setting of the form that also names a workflow run
+DESCRIPTION = "db_connect.yaml"  # at the root of the repository: which database and query `database` is
 SETTINGS = tuple(name for name in names.IN_THE_FORM if name != PARENT)
 TEXTS = ("experiment_name", "run_name", "dataset_folder", *names.IN_THE_FORM, "overrides", "runner")
 # Who may start these has write access; a pull request comes from anybody.
@@ -36,6 +37,8 @@ def main() -> None:
     parent, parent_run = check_parent(inputs[PARENT])
     given = settings.check({name: inputs[name] for name in SETTINGS} | settings.overrides(inputs["overrides"]))
     arguments = [f"--dataset_folder={dataset}", *(f"--{name}={value}" for name, value in given.items())]
+    if dataset == names.DATABASE:
+        arguments.append(f"--db_connect={DESCRIPTION}")
     if parent:
         arguments.append(f"--pretrained_model={parent}")
     called = [f"--experiment_name={inputs['experiment_name']}", f"--run_name={inputs['run_name']}"]
@@ -44,7 +47,7 @@ def main() -> None:
     set_outputs(
         {
             "run_folder": run_folder,
-            "dataset": "" if dataset in names.BUILT_IN_DATA else dataset,
+            "dataset": {names.DATABASE: DESCRIPTION, **dict.fromkeys(names.BUILT_IN_DATA, "")}.get(dataset, dataset),
             "model": model_outside(parent),
             "parent_run": parent_run,
             "lfs": ",".join(wanted(dataset, parent)),
@@ -101,11 +104,14 @@ def check_branch(run_folder: str) -> None:
 
 def check_dataset(dataset: str) -> str:
     """A built-in name, or a path in this repository; the default where nothing is given."""
-    if dataset in names.BUILT_IN_DATA:
+    if dataset == names.DATABASE and not inside(DESCRIPTION, "the description of the database").is_file():
+        hint = "docs/data.md says what it holds; the password is the secret DB_PASS"
+        raise UserError(f"there is no {DESCRIPTION} at the root of this repository", hint)
+    if dataset in names.NAMED_DATA:
         return dataset
     path = inside(dataset or names.DEFAULT_DATASET, "dataset_folder")
     if not path.exists() and str(path) != names.DEFAULT_DATASET:
-        built_in = ", ".join(names.BUILT_IN_DATA)
+        built_in = ", ".join(names.NAMED_DATA)
         hint = f"give {built_in} or the path of a folder or table that is committed in this branch"
         raise UserError(f"dataset_folder {dataset!r} is not in this repository", hint)
     return str(path)
@@ -138,7 +144,7 @@ def model_outside(parent: str) -> str:
 
 def wanted(dataset: str, parent: str) -> list[str]:
     """The paths, without links, whose files must be there in full and not as pointers to Git LFS."""
-    paths = [Path(dataset)] if dataset not in names.BUILT_IN_DATA and Path(dataset).exists() else []
+    paths = [Path(dataset)] if dataset not in names.NAMED_DATA and Path(dataset).exists() else []
     if parent not in ("", names.PUBLISHED_WEIGHTS):
         model = Path(os.path.normpath(Path(EXPERIMENTS, parent)))
         # The parent's other files are what the summary compares with.
@@ -150,7 +156,7 @@ def cache_key(dataset: str, weights: str) -> str:
     """What of the data comes over the network, named by its content where git knows it; empty for nothing."""
     found = subprocess.run(["git", "rev-parse", f"HEAD:{dataset}"], capture_output=True, text=True, check=False)
     known = found.stdout.strip() if found.returncode == 0 else Path(dataset).name
-    content = "" if dataset in names.BUILT_IN_DATA else known
+    content = "" if dataset in names.NAMED_DATA else known
     return "-".join(filter(None, ("data", content, weights))) if content or weights else ""
 
 

@@ -2,7 +2,7 @@
 
 import argparse
 
-from image_classifier.arguments import add_data, add_experiments, add_settings, layers
+from image_classifier.arguments import access, add_data, add_experiments, add_settings, layers
 from image_classifier.settings import views
 from image_classifier.settings.composition import compose
 from image_classifier.training.choice import default_model
@@ -26,6 +26,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(_PAGES[arguments.form](), end="")
     else:
         given = layers(arguments)
-        composition = compose(given, *default_model(given, arguments.experiments_folder))
+        composition = compose(given, *default_model(given, arguments.experiments_folder, access(arguments)))
         print(_FORMS[arguments.form](composition), end="")
     return 0

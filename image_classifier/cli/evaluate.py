@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from image_classifier import files, runs, signals
-from image_classifier.arguments import add_cache, add_run, cache_folder
+from image_classifier.arguments import access, add_cache, add_database, add_run, cache_folder
 from image_classifier.errors import UserError
 from image_classifier.runs import Run
 
@@ -17,6 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_run(parser, text)
     parser.add_argument("--split", choices=("val", "test"), default="test", help="default: %(default)s")
     parser.add_argument("--dataset_folder", metavar="D", help="measure on this data and leave the run as it is")
+    add_database(parser)
     add_cache(parser)
     text = "write the figures here and leave the run as it is"
     parser.add_argument("--output", type=Path, metavar="FILE.json", help=text)
@@ -39,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     with signals.postponed():
         from image_classifier.training import measuring, results
 
-    store = measuring.opened(measured, arguments.dataset_folder, cache_folder(arguments))
+    store = measuring.opened(measured, arguments.dataset_folder, cache_folder(arguments), access(arguments))
     apart = arguments.output or arguments.summary or arguments.split != "test"
     if not apart and measuring.is_own(store, measured):
         measuring.write_again(measured, store)
@@ -58,7 +59,7 @@ def _experiment(members: Sequence[Run], arguments: argparse.Namespace) -> int:
 
     reports = {}
     for each in members:
-        store = measuring.opened(each, arguments.dataset_folder, cache_folder(arguments))
+        store = measuring.opened(each, arguments.dataset_folder, cache_folder(arguments), access(arguments))
         report = measuring.report(each, store, arguments.split)
         print("\n".join([each.name, *results.lines(report, each.noun)]))
         reports[each.folder.name] = report

@@ -3,7 +3,7 @@
 import argparse
 
 from image_classifier import files, runs, signals
-from image_classifier.arguments import add_cache, add_run, cache_folder
+from image_classifier.arguments import access, add_cache, add_database, add_run, cache_folder
 from image_classifier.errors import UserError
 from image_classifier.evaluation import error_sets
 
@@ -12,6 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The run, and where its data is."""
     add_run(parser)
     parser.add_argument("--dataset_folder", metavar="D", help="where the run's own data is, if it has moved")
+    add_database(parser)
     add_cache(parser)
 
 
@@ -21,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
     with signals.postponed():
         from image_classifier.training import measuring, mining
 
-    store = measuring.opened(found, arguments.dataset_folder, cache_folder(arguments))
+    store = measuring.opened(found, arguments.dataset_folder, cache_folder(arguments), access(arguments))
     if not measuring.is_own(store, found):
         raise UserError(
             f"{arguments.dataset_folder} is not the data of {found.name}: its digest is another",

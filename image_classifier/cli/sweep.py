@@ -3,7 +3,7 @@
 import argparse
 
 from image_classifier import signals, tracking
-from image_classifier.arguments import add_experiments, add_training, cache_folder, layers
+from image_classifier.arguments import access, add_experiments, add_training, cache_folder, layers
 from image_classifier.errors import NotSentError, UserError
 from image_classifier.tracking import entries
 
@@ -37,6 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         cache_folder=cache_folder(arguments),
         tracking=tracking.resolve(arguments.tracking_uri, arguments.experiments_folder),
         tags=entries.tags(arguments.tag),
+        access=access(arguments),
     )
     done, not_sent = sweep(request)
     results = done.results

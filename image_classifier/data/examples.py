@@ -23,6 +23,7 @@ class ImageFile(NamedTuple):
 
     path: str
     bytes: int
+    name: str | None = None  # to call it by: the row that names it, or what it is a copy of
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class Examples:
     labels: Labels
     images: Sequence[ImageFile] | Pixels | Table
     names: tuple[str, ...] | None = None
+    groups: tuple[str, ...] | None = None  # what may not be divided by a split: each example's patient, camera, day
 
     def take(self, indices: Labels) -> "Examples":
         """The chosen examples, in that order."""
@@ -40,8 +42,8 @@ class Examples:
             images = self.images.take(indices)
         else:
             images = self.images[indices] if isinstance(self.images, np.ndarray) else [self.images[i] for i in indices]
-        names = None if self.names is None else tuple(self.names[i] for i in indices)
-        return Examples(self.labels[indices], images, names)
+        names, groups = (None if of is None else tuple(of[i] for i in indices) for of in (self.names, self.groups))
+        return Examples(self.labels[indices], images, names, groups)
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,7 @@ class Source:
     stats: tuple[Stat, ...]
     draws_test: bool
     load: Callable[[], tuple[tuple[str, ...], dict[str, Examples]]]
+    query_sha256: str | None = None  # of the query that chose the examples in a database
 
 
 def shown(path: str) -> str:

@@ -14,6 +14,7 @@ from image_classifier import files
 from image_classifier.data.decoding import Chunk
 from image_classifier.data.examples import Examples, ImageFile, Pixels, shown
 from image_classifier.data.pixels import fitted, read_rgb
+from image_classifier.data.pointers import pointer
 from image_classifier.data.store import array_name
 from image_classifier.data.tables import Column, Table, encoded
 from image_classifier.data.workers import decoded
@@ -24,7 +25,17 @@ FALLBACK_SIZE = 64
 _CHUNK_FILES = 256
 _CHUNK_BYTES = 4_000_000
 _FIRST_LOOK = 20
+_NO_FAULTS = "replace these images, or remove their rows, and run again"
 _NO_STRAYS = "replace or remove these files and run again; a class folder may hold nothing but images"
+
+
+class UnusableFilesError(UserError):
+    """Files that are no images, or none with one meaning: each with its reason."""
+
+    def __init__(self, what: str, hint: str, failures: list[tuple[str, str]], total: int) -> None:
+        super().__init__(what, hint)
+        self.failures = failures
+        self.total = total
 
 
 def write_rows(folder: Path, examples: dict[str, Examples], columns: Sequence[Column], where: str) -> Shape:
@@ -128,7 +139,9 @@ def write_files(
                 sizes[reply["array"]][reply["first"] : reply["first"] + reply["count"]] = reply["sizes"]
             bar.update(reply["count"])
     if failures:
-        raise _unusable(failures, total, hint)
+        called = {file.path: file.name for split in images.values() for file in split if file.name is not None}
+        told = [(called.get(path, path), pointer(path) or reason) for path, reason in failures]
+        raise _unusable(told, total, _NO_FAULTS if called and hint == _NO_STRAYS else hint)
     return True
 
 
@@ -143,6 +156,8 @@ def _parts(images: Sequence[ImageFile]) -> Iterator[tuple[int, Sequence[ImageFil
     yield start, images[start:]
 
 
-def _unusable(failures: list[tuple[str, str]], total: int, hint: str) -> UserError:
+def _unusable(failures: list[tuple[str, str]], total: int, hint: str) -> UnusableFilesError:
     lines = [f"\n  {shown(path)}: {shown(reason)}" for path, reason in sorted(failures)]
-    return UserError(f"{len(failures)} of {total} files cannot be used:{''.join(lines)}", hint)
+    return UnusableFilesError(
+        f"{len(failures)} of {total} files cannot be used:{''.join(lines)}", hint, failures, total
+    )

@@ -1,4 +1,6 @@
-"""Which images are nearly the same as one of others: copies in another size, compression or exposure."""
+"""Which images are nearly the same as another one: copies in another size, compression or exposure."""
+
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +16,7 @@ _SEARCHED = 8  # by how many coordinates, the coarsest, the nearest is searched;
 _NEAR = 0.15
 _ALIKE = 0.9
 _FLAT = 2.0  # gray levels of deviation below which there is nothing to compare
+_NEIGHBOURS = 5  # the image itself, and how many others are looked at: what is there more often hangs together
 
 Marks = npt.NDArray[np.bool_]
 
@@ -36,6 +39,33 @@ def near_duplicates(images: Pixels, others: Pixels) -> Marks:
         if np.square(mine[image] - theirs[other]).sum() <= _NEAR**2:
             found[image] = _correlation(images[image], others[other]) >= _ALIKE
     return found
+
+
+def near_pairs(parts: Sequence[Pixels]) -> Iterator[tuple[int, int]]:
+    """Pairs of near-duplicates among all images of the parts, which have one size, counted through; the lower first."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415  (as above)
+
+    if min(parts[0].shape[1:3]) < 2:
+        return
+    with threadpool_limits(1):
+        all_ = np.concatenate([_coordinates(part) for part in parts])
+    known = np.flatnonzero(np.isfinite(all_[:, 0]))
+    if len(known) < 2:
+        return
+    tree = cKDTree(all_[known, :_SEARCHED], leafsize=32)
+    distances, nearest = tree.query(all_[known, :_SEARCHED], k=min(_NEIGHBOURS, len(known)), distance_upper_bound=_NEAR)
+    rows, columns = np.nonzero(np.isfinite(distances))
+    found = np.sort(np.stack([known[rows], known[nearest[rows, columns]]], axis=1), axis=1)
+    ends = np.cumsum([len(part) for part in parts])
+    for one, other in np.unique(found[found[:, 0] < found[:, 1]], axis=0):
+        if np.square(all_[one] - all_[other]).sum() <= _NEAR**2:
+            images = [parts[part][index - ends[part]] for index in (one, other) for part in [_part(ends, index)]]
+            if _correlation(*images) >= _ALIKE:
+                yield int(one), int(other)
+
+
+def _part(ends: npt.NDArray[np.int64], index: np.int64) -> int:
+    return int(np.searchsorted(ends, index, side="right"))
 
 
 def _coordinates(images: Pixels) -> Floats:

@@ -1,15 +1,16 @@
 """What a data set is, as far as that can be told at once: without decoding, downloading or preparing anything."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from image_classifier.data.pixels import header_size
-from image_classifier.data.sources import builtin, cifar, table
+from image_classifier.data.sources import builtin, cifar, database, manifest, table
 from image_classifier.data.sources.folder import image_paths
 from image_classifier.data.store import holds_a_table, is_store, stored_shape
 from image_classifier.errors import UserError
-from image_classifier.settings.names import BUILT_IN_DATA, BUILT_IN_TABLES
+from image_classifier.settings.database import AS_USUAL, Access
+from image_classifier.settings.names import BUILT_IN_DATA, BUILT_IN_TABLES, DATABASE
 
 Size = tuple[int, int]
 
@@ -30,12 +31,15 @@ _TABLE = Outline(is_table=True, size=None, words="a table")
 _UNKNOWN = Outline(is_table=False, size=None, words="images of an unknown size")
 
 
-def outline(dataset_folder: str, most: int) -> Outline:
+def outline(dataset_folder: str, most: int, access: Access = AS_USUAL) -> Outline:
     """What is there; a folder's images are looked at only until one is of another size or a side is above `most`.
 
     It never fails: what cannot be found or read is of unknown size, and the error comes from preparing it.
     """
     try:
+        if dataset_folder == DATABASE:
+            found: Outline = database.sizes(access, lambda sizes: _TABLE if sizes is None else _of_sizes(sizes, most))
+            return found
         return _outline(dataset_folder, Path(dataset_folder).expanduser(), most)
     except (UserError, OSError, RuntimeError):  # RuntimeError: ~ of a user who has no home
         return _UNKNOWN
@@ -46,6 +50,8 @@ def _outline(name: str, folder: Path, most: int) -> Outline:
         return _TABLE if name in BUILT_IN_TABLES else _of_size(builtin.DIGITS_SIZE)
     if is_store(folder):
         return _of_store(folder)
+    if manifest.is_manifest(folder):
+        return _of_images(manifest.image_paths(folder), most)
     if table.is_table(folder) or (folder.suffix.lower() in table.SUFFIXES and not folder.is_dir()):
         return _TABLE
     if cifar.is_cifar(folder):
@@ -66,9 +72,12 @@ def _of_store(folder: Path) -> Outline:
 
 def _of_images(paths: Iterator[str], most: int) -> Outline:
     """By the files' headers; what is no image is left to preparing, which names it."""
+    return _of_sizes(map(header_size, paths), most)
+
+
+def _of_sizes(sizes: Iterable[Size | None], most: int) -> Outline:
     first: Size | None = None
-    for path in paths:
-        size = header_size(path)
+    for size in sizes:
         if size is None:
             continue
         if max(size) > most:

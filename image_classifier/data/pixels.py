@@ -5,6 +5,7 @@ import os
 import stat
 import warnings
 from contextlib import suppress
+from typing import IO
 
 from PIL import ExifTags, Image, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
@@ -56,19 +57,29 @@ def header_size(path: str) -> tuple[int, int] | None:
         if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 (as above); opening a pipe would wait
             return None
         with open(path, "rb", buffering=0) as stream:  # noqa: PTH123 (as above)
-            size = jpeg.plain_size(stream.read(_HEADER_BYTES))
-            if size:
-                return size[1], size[0]
-            stream.seek(0)
-            with warnings.catch_warnings(), Image.open(stream, formats=FORMATS) as image:
-                warnings.simplefilter("ignore")
-                # Pillow itself turns TIFF's.
-                turned = (
-                    image.format not in {"PNG", "TIFF"} and image.getexif().get(ExifTags.Base.Orientation) in _TURNED
-                )
-                return (image.width, image.height) if turned else (image.height, image.width)
+            return _measured(stream)
     except Exception:  # noqa: BLE001 (a decoder fed with arbitrary bytes may raise anything)
         return None
+
+
+def content_size(content: bytes) -> tuple[int, int] | None:
+    """As `header_size`, of a file's content."""
+    try:
+        return _measured(io.BytesIO(content))
+    except Exception:  # noqa: BLE001 (as above)
+        return None
+
+
+def _measured(stream: IO[bytes]) -> tuple[int, int]:
+    size = jpeg.plain_size(stream.read(_HEADER_BYTES))
+    if size:
+        return size[1], size[0]
+    stream.seek(0)
+    with warnings.catch_warnings(), Image.open(stream, formats=FORMATS) as image:
+        warnings.simplefilter("ignore")
+        # Pillow itself turns TIFF's.
+        turned = image.format not in {"PNG", "TIFF"} and image.getexif().get(ExifTags.Base.Orientation) in _TURNED
+        return (image.width, image.height) if turned else (image.height, image.width)
 
 
 def _opened(content: bytes) -> Image.Image:

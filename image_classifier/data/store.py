@@ -17,7 +17,7 @@ from image_classifier.errors import UserError, one_line
 FORMAT = 1
 INDEX = "store.json"
 SPLITS = ("train", "val", "test")
-_ARRAYS = [(split, part) for split in SPLITS for part in ("inputs", "labels", "sizes")]
+_ARRAYS = [(split, part) for split in SPLITS for part in ("inputs", "labels", "sizes", "groups")]
 # Heights and widths of the files that images came from, where these had several: told of errors, never learned from.
 _UNLEARNED = {f"{split}_sizes.npy" for split in SPLITS}
 # What is missing or of another kind is damage; what may not be read, or not now, is not.
@@ -33,6 +33,7 @@ class Split:
     labels: Labels
     names: tuple[str, ...] | None
     sizes: npt.NDArray[np.int32] | None = None  # height and width of the files, where they had several
+    groups: Labels | None = None  # each example's group by number, where examples belong together
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Store:
     image_size: int | None
     draws_test: bool  # whether the test split was drawn here, because the source has none
     columns: tuple[Column, ...] | None = None  # of a table: what the numbers of a row are
+    query_sha256: str | None = None  # of the query that chose the examples in a database
 
 
 class DamagedStoreError(UserError):
@@ -82,7 +84,7 @@ def stored_shape(folder: Path) -> tuple[int, int, int] | None:
 
 
 def array_name(split: str, part: str) -> str:
-    """The file of a split's `inputs`, `labels` or `sizes`."""
+    """The file of a split's `inputs`, `labels`, `sizes` or `groups`."""
     return f"{split}_{part}.npy"
 
 
@@ -117,6 +119,7 @@ def open_store(folder: Path) -> Store:
             image_size=index["image_size"],
             draws_test=index["manifest"]["split_seed"] is not None,
             columns=_columns(index),
+            query_sha256=index["manifest"].get("query_sha256"),
         )
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise _damaged(folder, f"{INDEX} is not as it was written ({one_line(error)})") from error
@@ -168,8 +171,8 @@ def _checked_index(index: Any) -> list[str]:
 
 
 def _open_split(folder: Path, index: Any, split: str) -> Split:
-    sized = array_name(split, "sizes") in index["files"]
-    for part in ("inputs", "labels", *(["sizes"] if sized else [])):
+    sized, grouped = (array_name(split, part) in index["files"] for part in ("sizes", "groups"))
+    for part in ("inputs", "labels", *(["sizes"] if sized else []), *(["groups"] if grouped else [])):
         name = array_name(split, part)
         _check_file(folder, name, index["files"][name])
     inputs = _mapped(folder, array_name(split, "inputs"))
@@ -184,12 +187,15 @@ def _open_split(folder: Path, index: Any, split: str) -> Split:
     sizes = np.array(_mapped(folder, array_name(split, "sizes"))) if sized else None
     if sizes is not None and (sizes.dtype != np.int32 or sizes.shape != (len(labels), 2) or sizes.min() < 1):
         raise _damaged(folder, f"{array_name(split, 'sizes')} holds no heights and widths")
+    groups = np.array(_mapped(folder, array_name(split, "groups"))) if grouped else None
+    if groups is not None and (groups.dtype != np.int64 or groups.shape != labels.shape or groups.min() < 0):
+        raise _damaged(folder, f"{array_name(split, 'groups')} holds no group for each example")
     names = index["manifest"]["files"]
     if names is None:
-        return Split(inputs, labels, None, sizes)
+        return Split(inputs, labels, None, sizes, groups)
     if len(names[split]) != len(labels) or not all(isinstance(name, str) for name in names[split]):
         raise ValueError("manifest")
-    return Split(inputs, labels, tuple(names[split]), sizes)
+    return Split(inputs, labels, tuple(names[split]), sizes, groups)
 
 
 def _check_file(folder: Path, name: str, entry: Any) -> None:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from image_classifier import files
 from image_classifier.data.examples import Examples, Pixels
 from image_classifier.data.inputs import new_array, write_inputs, write_rows
+from image_classifier.data.splits import numbered
 from image_classifier.data.store import FORMAT, INDEX, array_name, content_digest
 from image_classifier.data.tables import Column, Encoded, Table, as_json, fitted
 from image_classifier.randomness import bits, key
@@ -31,6 +32,7 @@ def write_store(
         shape = write_inputs(folder, examples, settings["image_size"], quiet=quiet)
     for split, part in examples.items():
         new_array(folder / array_name(split, "labels"), part.labels.shape, np.int64)[:] = part.labels
+    _write_groups(folder, examples)
     inputs = {split: np.lib.format.open_memmap(folder / array_name(split, "inputs"), mode="r") for split in examples}
     mean, std = moments(inputs["train"]) if columns is None else scale(inputs["train"], columns)
     named = all(part.names is not None for part in examples.values())
@@ -50,12 +52,22 @@ def write_store(
         "manifest": {
             "kind": settings["kind"],
             "split_seed": settings["split_seed"],
+            **({"query_sha256": settings["query_sha256"]} if "query_sha256" in settings else {}),
             "files": {split: list(part.names or ()) for split, part in examples.items()} if named else None,
         },
     }
     files.write_json(folder / INDEX, index | {"digest": content_digest(index)})
     for path in folder.iterdir():
         files.make_read_only(path)
+
+
+def _write_groups(folder: Path, examples: dict[str, Examples]) -> None:
+    """Write each example's group as a number: what groups are called, such as patients' names, is kept nowhere."""
+    named = {split: part.groups for split, part in examples.items() if part.groups is not None}
+    numbers = numbered([group for groups in named.values() for group in groups])
+    for split, groups in named.items():
+        of_split, numbers = numbers[: len(groups)], numbers[len(groups) :]
+        new_array(folder / array_name(split, "groups"), of_split.shape, np.int64)[:] = of_split
 
 
 def moments(pixels: Pixels) -> tuple[list[float], list[float]]:

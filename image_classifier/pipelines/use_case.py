@@ -122,5 +122,9 @@ def _check_table(use_case: UseCase, columns: tuple[str, ...], where: str) -> Non
     twice = sorted({column for column in every if every.count(column) > 1})
     if twice:
         raise UserError(f"{where} names the column {', '.join(twice)} more than once", "name each column once")
+    if "group_column" in use_case.settings:
+        raise UserError(
+            f"{where} groups its rows", "only the columns in numbers and categories are handed on: leave it out"
+        )
     if "drop_columns" in use_case.settings:
         raise UserError(f"{where} drops columns", "only those in numbers and categories are read: leave it out")

@@ -38,6 +38,7 @@ class Card(TypedDict):
     classes: list[str]
     input: Input
     dataset_digest: Digest
+    query_sha256: NotRequired[Digest]
     runtime: RuntimeRecord
     versions: dict[str, str]
     parent_sha256: Digest | None

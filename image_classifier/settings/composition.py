@@ -26,6 +26,7 @@ from image_classifier.settings.layers import (
 
 _MAX_FILE_BYTES = 1 << 20
 _ONE_PER_LINE = "write one `name: value` per line; a list of values is for image_classifier sweep"
+_A_FILE = "--config takes a YAML file of settings"
 _OR_A_LIST = "write one `name: value` or `name: [value, value]` per line"
 
 
@@ -105,18 +106,19 @@ def file_layer(path: Path, *, lists: bool = False) -> Layer:
 
     With `lists` a setting may have several values, as in the grid of a sweep.
     """
-    return checked_layer(Origin(Kind.FILE, str(path)), parse(_read(path), str(path), lists=lists))
+    return checked_layer(Origin(Kind.FILE, str(path)), parse(read(path, _A_FILE), str(path), lists=lists))
 
 
-def _read(path: Path) -> str:
+def read(path: Path, hint: str) -> str:
+    """The text of a small file; one that cannot be it is refused, and `hint` says what was expected."""
     try:
         if not path.is_file():
-            raise UserError(f"{path} is not a file", "--config takes a YAML file of settings")
+            raise UserError(f"{path} is not a file", hint)
         if path.stat().st_size > _MAX_FILE_BYTES:
-            raise UserError(f"{path} is larger than 1 MiB", "--config takes a YAML file of settings")
+            raise UserError(f"{path} is larger than 1 MiB", hint)
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text", "--config takes a YAML file of settings") from error
+        raise UserError(f"{path} is not UTF-8 text", hint) from error
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}", "check the path and its permissions") from error
 

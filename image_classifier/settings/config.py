@@ -61,7 +61,10 @@ class Config:
         low=4, high=1024,
     )  # fmt: skip
     width: int | None = setting(None, "channels of the narrowest layer (sprint)", low=8, high=1024, recipe=True)
-    target_column: str | None = setting(None, "column of a table that names the class")
+    target_column: str | None = setting(None, "column of a table or manifest that names the class")
+    group_column: str | None = setting(
+        None, "column of a table or manifest that names what a split may not divide: patient, camera, day"
+    )
     drop_columns: str | None = setting(None, "columns of a table that are not read, separated by commas")
     val_fraction: float = setting(0.1, "share of the training split held out to choose the best epoch", low=0, high=0.9)
     split_seed: int = setting(0, "seed of the train/validation/test split", low=0, high=2**53)
@@ -129,7 +132,7 @@ class Config:
     def data_settings(self) -> dict[str, Any]:
         """What decides how the data is prepared."""
         dropped = tuple(name.strip() for name in (self.drop_columns or "").split(",") if name.strip())
-        names = ("image_size", "split_seed", "target_column")
+        names = ("image_size", "split_seed", "target_column", "group_column")
         return {name: getattr(self, name) for name in names} | {"drop_columns": dropped}
 
     def step_settings(self) -> StepSettings:

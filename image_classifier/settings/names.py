@@ -15,6 +15,8 @@ ERROR_SETS = "error_sets.json"
 
 BUILT_IN_TABLES = ("wine", "breast_cancer")
 BUILT_IN_DATA = ("digits", *BUILT_IN_TABLES)
+DATABASE = "database"  # what the query of --db_connect finds
+NAMED_DATA = (*BUILT_IN_DATA, DATABASE)  # no paths
 DEFAULT_DATASET = "data/cifar_dataset"  # CIFAR-10, downloaded where it is missing
 
 PUBLISHED_WEIGHTS = "torchvision"  # as --pretrained_model: what torchvision publishes for the model

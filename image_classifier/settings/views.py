@@ -76,7 +76,7 @@ def _sharing(family: Family) -> str:
 
 def dispatch_form() -> str:
     """The `inputs:` of `workflow_dispatch` as YAML; those of `workflow_call` have `string` for `choice`."""
-    data = f"{', '.join(BUILT_IN_DATA)}, or a path in this repository (empty: CIFAR-10, downloaded)"
+    data = f"{', '.join(BUILT_IN_DATA)}, database (by db_connect.yaml), or a path in this repository (empty: CIFAR-10)"
     name = "letters, digits, dots, dashes, underscores"
     form: dict[str, Any] = {
         "experiment_name": _input(f"the folder that related runs share ({name})", required=True),

@@ -9,6 +9,7 @@ from typing import Any
 from image_classifier.errors import UserError
 from image_classifier.settings.composition import compose
 from image_classifier.settings.config import Config, spelled
+from image_classifier.settings.database import AS_USUAL, Access
 from image_classifier.settings.layers import Layer, Origin, deciding
 from image_classifier.sweep.naming import child_name
 from image_classifier.training.choice import default_model
@@ -80,14 +81,14 @@ def _identity(value: Any) -> Any:
         return value
 
 
-def children(layers: Sequence[Layer], grid: Axes, experiments_folder: Path) -> list[Child]:
+def children(layers: Sequence[Layer], grid: Axes, experiments_folder: Path, access: Access = AS_USUAL) -> list[Child]:
     """One child for each combination in the order of the lists, the last one changing fastest."""
     found: list[Child] = []
     taken: dict[Config | str, Child] = {}
     for values in itertools.product(*grid.values()):
         chosen = dict(zip(grid, values, strict=True))
         own = list(_chosen(layers, chosen))
-        composition = compose(own, *default_model(own, experiments_folder))
+        composition = compose(own, *default_model(own, experiments_folder, access))
         config = composition.config
         own_values = {name: None if value is None else getattr(config, name) for name, value in chosen.items()}
         child = Child(child_name(own_values), own_values, own, config, composition.dataset_folder)

@@ -10,6 +10,7 @@ from image_classifier import cpus, runs
 from image_classifier.data.preparing import prepare
 from image_classifier.errors import UserError
 from image_classifier.runs import Run
+from image_classifier.settings.database import AS_USUAL, Access
 from image_classifier.settings.layers import Kind, Layer, Origin
 from image_classifier.settings.names import check_name
 from image_classifier.sweep import grid
@@ -33,6 +34,7 @@ class SweepRequest:
     cache_folder: Path
     tracking: Where | None
     tags: Mapping[str, str]
+    access: Access = AS_USUAL  # to a database, where the data is in one
 
     @property
     def folder(self) -> Path:
@@ -63,7 +65,7 @@ class SweepPlan:
 def plan(request: SweepRequest) -> SweepPlan:
     """The plan of a new sweep, or of one that goes on; every refusal comes from here."""
     check_name(request.experiment_name, "--experiment_name")
-    children = grid.children(request.layers, grid.axes(request.layers), request.experiments_folder)
+    children = grid.children(request.layers, grid.axes(request.layers), request.experiments_folder, request.access)
     folders = {
         child.name: runs.locate(request.experiments_folder, request.experiment_name, child.name) for child in children
     }
@@ -75,7 +77,7 @@ def plan(request: SweepRequest) -> SweepPlan:
             _refuse_other_settings(child, trained[child.name], threads_given=given)
     threads = None if given else _threads(request.at_once, earlier)
     _refuse_too_many_threads(children, threads, request.at_once)
-    _prepare(children, request.cache_folder)
+    _prepare(children, request.cache_folder, request.access)
     axes = {name: list(dict.fromkeys(child.values[name] for child in children)) for name in children[0].values}
     fixed = {name: value for layer in request.layers for name, value in layer.values.items() if name not in axes}
     return SweepPlan(axes, fixed, children, threads, earlier, trained)
@@ -108,13 +110,13 @@ def _refuse_other_settings(child: Child, trained: Run, *, threads_given: bool) -
             )
 
 
-def _prepare(children: Sequence[Child], cache_folder: Path) -> None:
+def _prepare(children: Sequence[Child], cache_folder: Path, access: Access) -> None:
     """Prepare each data set once and not in every worker; where none can be, there is nothing to train."""
     wanted = {(child.dataset_folder, *child.config.data_settings().items()): child for child in children}
     errors = []
     for child in wanted.values():
         try:
-            prepare(child.dataset_folder, cache_folder=cache_folder, **child.config.data_settings())
+            prepare(child.dataset_folder, cache_folder=cache_folder, access=access, **child.config.data_settings())
         except UserError as error:  # the runs that need it will say so
             errors.append(error)
     if len(errors) == len(wanted):

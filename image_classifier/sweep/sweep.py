@@ -116,6 +116,7 @@ def _task(child: Child, request: SweepRequest, plan: SweepPlan, parent: str | No
         tags=dict(request.tags),
         parent=parent,
         command=sys.argv,
+        access=request.access.as_json(),
     )
 
 

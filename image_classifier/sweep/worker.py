@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 from image_classifier import signals
 from image_classifier.errors import UserError, of_system, one_line
+from image_classifier.settings.database import Access
 from image_classifier.settings.layers import Kind, Layer, Origin
 from image_classifier.tracking import Where
 from image_classifier.training import train
@@ -40,6 +41,7 @@ class Task(TypedDict):
     tags: dict[str, str]
     parent: str | None
     command: list[str]
+    access: dict[str, str]
 
 
 class Outcome(TypedDict):
@@ -59,6 +61,7 @@ def reply(task: Task) -> Outcome:
         task["experiment_name"], task["run_name"],
         [Layer(Origin(Kind(kind), name), values) for kind, name, values in task["layers"]],
         folder, Path(task["cache_folder"]), resume=True, tracking=where, tags=task["tags"], parent=task["parent"],
+        access=Access.from_json(task["access"]),
     )  # fmt: skip
     try:
         _, sent = train.train(request)

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from image_classifier.data.outline import outline
+from image_classifier.settings.database import AS_USUAL, Access
 from image_classifier.settings.layers import DEFAULT, Kind, Layer, Origin, dataset_of, latest
 from image_classifier.settings.names import PUBLISHED_WEIGHTS
 
 _SMALL = 16  # pixels a side: up to here `cnn`, which sees such images whole
 
 
-def default_model(layers: Sequence[Layer], experiments_folder: Path) -> tuple[str | None, Origin]:
+def default_model(
+    layers: Sequence[Layer], experiments_folder: Path, access: Access = AS_USUAL
+) -> tuple[str | None, Origin]:
     """The model where no layer names one: the parent's, else the default for such data; and why."""
     if latest(layers, "model") is not None:
         return None, DEFAULT
@@ -18,12 +21,12 @@ def default_model(layers: Sequence[Layer], experiments_folder: Path) -> tuple[st
     model = None if parent in (None, PUBLISHED_WEIGHTS) else _model_of(experiments_folder / str(parent))
     if model:
         return model, Origin(Kind.PARENT, f"the card of {parent}")
-    return _by_the_data(layers)
+    return _by_the_data(layers, access)
 
 
-def _by_the_data(layers: Sequence[Layer]) -> tuple[str, Origin]:
+def _by_the_data(layers: Sequence[Layer], access: Access) -> tuple[str, Origin]:
     """The default model for such data, and why."""
-    found = outline(dataset_of(layers), _SMALL)
+    found = outline(dataset_of(layers), _SMALL, access)
     if found.is_table:
         return "dense", _because(found.words)
     asked = str(latest(layers, "image_size") or "")

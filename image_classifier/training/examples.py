@@ -35,7 +35,7 @@ def select(store: Store, config: Config) -> Selection:
     if "val" in store.splits:
         val = store.splits["val"]
         return Selection(np.arange(len(train.labels)), val, np.arange(len(val.labels)))
-    learn, held = validation_split(train.labels, config.val_fraction, config.split_seed)
+    learn, held = validation_split(train.labels, config.val_fraction, config.split_seed, train.groups)
     return Selection(learn, train, held)
 
 

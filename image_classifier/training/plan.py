@@ -21,9 +21,10 @@ from image_classifier.runs import Run
 from image_classifier.runtime import Runtime, activate, resolve, versions
 from image_classifier.settings.composition import Composition, compose, config_layer
 from image_classifier.settings.config import FIELDS, Config, spelled
+from image_classifier.settings.database import AS_USUAL, Access
 from image_classifier.settings.families import TABLE_MODELS, family
 from image_classifier.settings.layers import Kind, Layer, Origin, deciding, latest
-from image_classifier.settings.names import BUILT_IN_DATA, PUBLISHED_WEIGHTS
+from image_classifier.settings.names import NAMED_DATA, PUBLISHED_WEIGHTS
 from image_classifier.training.choice import default_model
 from image_classifier.training.examples import Selection, augmentation, select
 
@@ -51,16 +52,19 @@ class TrainingPlan:
         return self.composition.config
 
 
-def plan(layers: Sequence[Layer], experiments_folder: Path, cache_folder: Path, earlier: Run | None) -> TrainingPlan:
+def plan(
+    layers: Sequence[Layer], experiments_folder: Path, cache_folder: Path, earlier: Run | None,
+    access: Access = AS_USUAL,
+) -> TrainingPlan:  # fmt: skip
     """The plan for a new run, or for going on with an earlier one; every refusal comes from here."""
     if earlier:  # of what is given now, only what changes no number is not what it began with
         layers = [_begun(earlier), *layers]
-    composition = compose(layers, *default_model(layers, experiments_folder))
+    composition = compose(layers, *default_model(layers, experiments_folder, access))
     config = composition.config
     if composition.origins["model"].kind is Kind.DATA:
         logger.info("model %s, chosen by %s", config.model, composition.origins["model"])
     runtime = _runtime(config, earlier)
-    store = prepare(composition.dataset_folder, cache_folder=cache_folder, **config.data_settings())
+    store = prepare(composition.dataset_folder, cache_folder=cache_folder, access=access, **config.data_settings())
     if earlier:
         _refuse_other_data(store, composition.dataset_folder, earlier)
     _refuse_unfit(store, config)
@@ -106,7 +110,7 @@ def refuse_other_settings(layers: Sequence[Layer], begun: Run) -> None:
 
 def _same_data(one: str, other: str) -> bool:
     """Whether two names mean one data set; `digits` and `./digits` do not."""
-    named = {one, other} & set(BUILT_IN_DATA)
+    named = {one, other} & set(NAMED_DATA)
     return one == other or (not named and os.path.realpath(one) == os.path.realpath(other))
 
 
@@ -207,12 +211,15 @@ def _card(config: Config, store: Store, runtime: Runtime, parent: Artifact | Non
     """What can change a number, and nothing else; what `auto` and a path stood for is recorded in their stead."""
     resolved = ("device", "precision", "num_threads", "pretrained_model")
     columns = {} if store.columns is None else {"columns": as_json(store.columns)}
+    # Never the query: nobody should be tempted to run what stands in an artifact.
+    query = {} if store.query_sha256 is None else {"query_sha256": store.query_sha256}
     return {
         "format": 1,
         "settings": {name: value for name, value in config.numeric().items() if name not in resolved},
         "classes": list(store.classes),
         "input": {"shape": list(store.shape), "mean": list(store.mean), "std": list(store.std), **columns},
         "dataset_digest": store.digest,
+        **query,
         "runtime": runtime.as_dict(),
         "versions": versions(),
         "parent_sha256": parent.sha256 if parent else None,

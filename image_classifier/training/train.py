@@ -15,6 +15,7 @@ from image_classifier import files, runs, signals, tracking
 from image_classifier.errors import UserError
 from image_classifier.model.building import Adaptive
 from image_classifier.runs import Run, formats, provenance
+from image_classifier.settings.database import AS_USUAL, Access
 from image_classifier.settings.families import family
 from image_classifier.settings.layers import Layer
 from image_classifier.tracking import Mirror, Where
@@ -45,6 +46,7 @@ class TrainingRequest:
     tracking: Where | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     parent: str | None = None  # the tracking server's run that this one is shown under
+    access: Access = AS_USUAL  # to a database, where the data is in one
 
     @property
     def folder(self) -> Path:
@@ -59,7 +61,7 @@ def train(request: TrainingRequest, mirror: Mirror) -> Run:
     earlier = _earlier(request)
     if earlier and earlier.finished:
         return _already(earlier)
-    planned = plan(request.layers, request.experiments_folder, request.cache_folder, earlier)
+    planned = plan(request.layers, request.experiments_folder, request.cache_folder, earlier, request.access)
     with files.lock(request.folder, f"{request.folder} is in use by another process"):
         files.clear_temporaries(request.folder)
         now = _earlier(request)
@@ -67,7 +69,7 @@ def train(request: TrainingRequest, mirror: Mirror) -> Run:
             return _already(now)
         mirror.begin()
         if now != earlier:  # another process has begun it, or has gone on with it: it goes on as it is now
-            planned = plan(request.layers, request.experiments_folder, request.cache_folder, now)
+            planned = plan(request.layers, request.experiments_folder, request.cache_folder, now, request.access)
         begun = _begin(request, planned, now)
         training = _training(planned)
         checkpoints = Checkpoints(begun.folder, _identity(begun))

@@ -15,7 +15,7 @@ LAYERS = (
     {"settings", "signals", "randomness", "webhook", "lfs"},
     {"runtime", "arguments"},
     {"data", "model", "evaluation", "visualization"},
-    {"runs"},
+    {"runs", "data_card"},
     {"tracking"},
     {"training"},
     {"sweep"},

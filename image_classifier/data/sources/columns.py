@@ -17,6 +17,7 @@ _MOST_CATEGORIES = 100
 _SLIPS = 0.1  # if no more of a column's values are no numbers, they are mistakes
 _EXACT = 2**53  # beyond it, floating-point numbers are whole because they have no digits left
 _LONGEST = 60  # characters of a value that are shown
+_ROWS = 20  # numbers of rows that are shown
 
 
 def values(column: Any, name: str, path: Path) -> Values:
@@ -56,6 +57,27 @@ def classes(column: Any, name: str, path: Path) -> tuple[tuple[str, ...], Labels
     place = {value: index for index, value in enumerate(distinct)}
     names = [str(int(value)) if isinstance(value, float | Decimal) else str(value) for value in distinct]
     return checked_class_names(names, str(path)), np.array([place[value] for value in given], dtype=np.int64)
+
+
+def words(column: Any, name: str, path: Path) -> list[str]:
+    """What names something in each row, such as a file or a group; none may be missing."""
+    column = _decoded(column)
+    missing = [row for row, nothing in enumerate(column.is_null(nan_is_null=True).to_pylist(), 1) if nothing]
+    found = [] if missing else _class_values(column, name, path)
+    missing += [row for row, value in enumerate(found, 1) if isinstance(value, str) and not value.strip()]
+    if missing:
+        raise UserError(f"{name} in {path} has no value in row {in_words(missing)}", "fill it in, or remove the row")
+    return [_word(value) for value in found]
+
+
+def in_words(rows: list[int]) -> str:
+    """The numbers of the first of these rows, and how many more there are."""
+    more = f" and {len(rows) - _ROWS} more" if len(rows) > _ROWS else ""
+    return ", ".join(map(str, rows[:_ROWS])) + more
+
+
+def _word(value: Any) -> str:
+    return str(int(value)) if isinstance(value, float | Decimal) and _is_whole(value) else str(value)
 
 
 def refuse_text(texts: list[str], name: str, path: Path) -> None:

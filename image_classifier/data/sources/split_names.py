@@ -34,6 +34,13 @@ def nearly(name: str) -> Nearly | None:
     return Nearly(split, " ".join(word for word in words if word != meant and not re.fullmatch(_FILLER, word)))
 
 
+def meant(name: str) -> str | None:
+    """The split that a word in a column of splits means; there is nothing else that it could mean."""
+    found = nearly(name)
+    plain = found is not None and not found.rest and not any(character.isdigit() for character in name)
+    return found.split if found and plain else None
+
+
 def misspelt(names: Collection[str], holding: Mapping[str, Collection[str]]) -> dict[str, str]:
     """Which of the folders `names` are meant as splits, and as which; `holding` are those that hold folders only.
 

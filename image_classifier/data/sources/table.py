@@ -1,12 +1,15 @@
 """Tables: a CSV or Parquet file, or a folder of Parquet parts, with a row for each example and a column of classes."""
 
+import csv
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from image_classifier import files
-from image_classifier.data.examples import Examples, Source, shown
-from image_classifier.data.sources.columns import as_utf8, classes, refuse_text, values
+from image_classifier.data.examples import Examples, Labels, Source, shown
+from image_classifier.data.pointers import refuse_pointer
+from image_classifier.data.sources.columns import as_utf8, classes, refuse_text, values, words
 from image_classifier.data.sources.folder import ignored
 from image_classifier.data.tables import Table
 from image_classifier.errors import UserError, one_line, suggestion
@@ -20,6 +23,8 @@ PUBLISHED = {
     "WineQT.csv": 'Kaggle\'s "Wine Quality Dataset", https://www.kaggle.com/datasets/yasserh/wine-quality-dataset',
 }
 _LONGEST = 200  # characters of a foreign error
+_LONGEST_HEADER = 1 << 20
+NOTHING = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?")
 
 
 def is_table(path: Path) -> bool:
@@ -29,21 +34,40 @@ def is_table(path: Path) -> bool:
     return path.is_dir() and bool(_parts(path))
 
 
-def table_source(path: Path, target: str | None, drop: tuple[str, ...]) -> Source:
-    """A table whose column `target` names the class; the columns in `drop` are not read."""
+def table_source(path: Path, target: str | None, group: str | None, drop: tuple[str, ...]) -> Source:
+    """A table whose column `target` names the class and `group` the group; the columns in `drop` are not read."""
     stats = tuple((each.name, about.st_size, about.st_mtime_ns, about.st_ctime_ns) for each, about in _files(path))
-    return Source(f"table {target} -{','.join(drop)}", stats, draws_test=True, load=lambda: _load(path, target, drop))
+    kind = f"table {target} -{','.join(drop)}" + (f" by {group}" if group else "")
+    return Source(kind, stats, draws_test=True, load=lambda: _load(path, target, group, drop))
 
 
-def read(path: Path) -> "pa.Table":
-    """The table's columns as they are typed in it, or as CSV's text suggests."""
+def header(path: Path) -> list[str]:
+    """The names of a file's columns; none if they cannot be read, which is said when all of it is."""
+    try:
+        if path.suffix.lower() == ".csv":
+            with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+                return next(csv.reader([stream.readline(_LONGEST_HEADER)]), [])
+        from pyarrow import parquet  # noqa: PLC0415  (0.1 s, which only tables need)
+
+        return list(parquet.read_schema(path, memory_map=False).names)
+    except (OSError, ValueError, csv.Error):  # Arrow's own errors are of these kinds
+        return []
+
+
+def read(path: Path, text: Sequence[str] = (), nothing: Sequence[str] = NOTHING) -> "pa.Table":
+    """The table's columns as they are typed in it, or as CSV's text suggests, but for those that are `text`."""
     import pyarrow as pa  # noqa: PLC0415  (0.1 s, which only tables need)
-    from pyarrow import csv  # noqa: PLC0415
+    from pyarrow import csv as arrow_csv  # noqa: PLC0415
 
-    options = csv.ConvertOptions(strings_can_be_null=True, null_values=_NOTHING, quoted_strings_can_be_null=False)
+    refuse_pointer(path)
+    options = arrow_csv.ConvertOptions(
+        strings_can_be_null=True, null_values=list(nothing), quoted_strings_can_be_null=False,
+        # Text that is not UTF-8 is refused with its row where the column is read.
+        column_types=dict.fromkeys(text, pa.string()), check_utf8=not text,
+    )  # fmt: skip
     try:
         if path.suffix.lower() == ".csv" and not path.is_dir():
-            table = csv.read_csv(path, convert_options=options)
+            table = arrow_csv.read_csv(path, convert_options=options)
         else:
             table = _read_parquet(path)
     except (pa.ArrowException, OSError, KeyError, UnicodeDecodeError) as error:
@@ -91,7 +115,6 @@ def _read_parquet(path: Path) -> "pa.Table":
     return pa.concat_tables(tables.values(), promote_options="default")
 
 
-_NOTHING = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "?"]
 _FORM = "a CSV file has comma-separated columns in UTF-8, with their names in the first line"
 
 
@@ -100,8 +123,22 @@ def columns(table: "pa.Table", path: Path, names: list[str]) -> Table:
     return Table({name: values(table.column(name), name, path) for name in names})
 
 
-def _load(path: Path, target: str | None, drop: tuple[str, ...]) -> tuple[tuple[str, ...], dict[str, Examples]]:
-    table = read(path)
+def _load(
+    path: Path, target: str | None, group: str | None, drop: tuple[str, ...]
+) -> tuple[tuple[str, ...], dict[str, Examples]]:
+    if group is None:
+        names, labels, rows = labelled(read(path), path, target, drop)
+        return names, {"train": Examples(labels, rows)}
+    table = read(path, (group,))
+    groups = groups_of(table, group, target, path)
+    names, labels, rows = labelled(table, path, target, (*drop, group))
+    return names, {"train": Examples(labels, rows, groups=groups)}
+
+
+def labelled(
+    table: "pa.Table", path: Path, target: str | None, drop: tuple[str, ...]
+) -> tuple[tuple[str, ...], Labels, Table]:
+    """The classes' names, each row's class, and the columns to learn from."""
     names = list(table.column_names)
     label = _target(target, names, path)
     unknown = [name for name in drop if name not in names]
@@ -117,7 +154,20 @@ def _load(path: Path, target: str | None, drop: tuple[str, ...]) -> tuple[tuple[
     for name, cells in rows.columns.items():
         if cells.dtype == object:
             refuse_text(cells.tolist(), name, path)
-    return names_of_classes, {"train": Examples(labels, rows)}
+    return names_of_classes, labels, rows
+
+
+def groups_of(table: "pa.Table", group: str, target: str | None, path: Path) -> tuple[str, ...]:
+    """What the column `group` names, for each row."""
+    names = table.column_names
+    if group not in names:
+        raise UserError(f"{path} has no column {group!r} to group by", suggestion(group, names) or _has(names))
+    if group == target:
+        raise UserError(f"{group} is both the class and the group of {path}", "name another --group_column")
+    groups = tuple(words(table.column(group), group, path))
+    if len(set(groups)) < 2:
+        raise UserError(f"{group} in {path} names one group only: {groups[0]}", "leave --group_column out")
+    return groups
 
 
 def _target(target: str | None, names: list[str], path: Path) -> str:

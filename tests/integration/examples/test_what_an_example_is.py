@@ -12,6 +12,7 @@ from image_classifier.settings.config import FIELDS
 from image_classifier.settings.names import BUILT_IN_TABLES
 
 NAMES = ("wine", "breast_cancer", "digits", "wine_quality", "cifar")
+SCRIPT = "database"  # no pipeline, but a script and its page (tests/integration/data/test_databases.py)
 OWN_FILES = {"config.yaml", "dvc.yaml", "README.md", ".gitignore"}
 LOCK, CODE = "../../requirements/requirements-prod.txt", "../../image_classifier"
 
@@ -40,7 +41,7 @@ def example(request, repository):
 
 
 def test_there_are_no_others(repository, repository_files):
-    assert {path.parts[1] for path in repository_files if path.parts[0] == "examples"} == set(NAMES)
+    assert {path.parts[1] for path in repository_files if path.parts[0] == "examples"} == {*NAMES, SCRIPT}
 
 
 def test_it_has_settings_a_pipeline_a_page_and_no_code(example, repository_files):
@@ -81,10 +82,12 @@ def test_what_is_prepared_depends_on_every_setting_that_data_of_its_kind_has(exa
         return
     given = read(example, "config.yaml")["dataset_folder"]
     foreign = (
-        {"image_size"} if given.endswith(".csv") or given in BUILT_IN_TABLES else {"target_column", "drop_columns"}
+        {"image_size"}
+        if given.endswith(".csv") or given in BUILT_IN_TABLES
+        else {"target_column", "group_column", "drop_columns"}
     )
     if given in BUILT_IN_TABLES:
-        foreign.add("target_column")
+        foreign |= {"target_column", "group_column"}
     expected = {"dataset_folder", *compose(model="knn").data_settings()} - foreign
     assert set(parameters(prepare)) == expected
     assert expected <= set(read(example, "config.yaml"))

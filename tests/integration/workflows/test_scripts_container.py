@@ -71,6 +71,17 @@ def test_the_database_password_is_passed_by_name_and_to_the_training_alone(comma
         assert ("--env=DB_PASS" in composed) == given
 
 
+def test_a_database_is_read_by_the_training_alone_which_has_the_network_for_it(command):
+    words, data = ("--dataset_folder=database", "--db_connect=db_connect.yaml"), {"DATASET": "db_connect.yaml"}
+    with pytest.raises(SystemExit) as ended:
+        command("prepare", *words, **data)
+    assert ended.value.code == 0
+    composed = command("train", *words, DB_PASS="sesame", **data)  # noqa: S106
+    assert "--network=none" not in composed
+    assert "--env=DB_PASS" in composed
+    assert any("target=/workspace/db_connect.yaml,readonly" in option for option in composed)
+
+
 def test_an_empty_password_is_not_passed(command):
     assert "--env=DB_PASS" not in command("train", DB_PASS="")
 

@@ -205,6 +205,19 @@ def test_built_in_data_is_neither_fetched_nor_kept(asked):
     assert (step.outputs["lfs"], step.outputs["cache"], step.outputs["dataset"]) == ("", "", "")
 
 
+def test_a_database_is_what_the_repository_describes(asked):
+    assert refused(asked(dataset_folder="database"), "there is no db_connect.yaml", "DB_PASS")
+    (asked.job.workspace / "db_connect.yaml").write_text("dialect: sqlite\n")
+    step = asked(dataset_folder="database")
+    assert step.code == 0, step.stderr
+    assert arguments(asked.job)[2:] == ["--dataset_folder=database", "--db_connect=db_connect.yaml"]
+    assert step.outputs["dataset"] == "db_connect.yaml", "what the container sees of the repository"
+    assert (step.outputs["lfs"], step.outputs["cache"]) == ("", "")
+    (asked.job.workspace / "db_connect.yaml").unlink()
+    (asked.job.workspace / "db_connect.yaml").symlink_to("/etc/passwd")
+    assert refused(asked(dataset_folder="database"), "leads out of the repository", "")
+
+
 def test_what_lies_behind_a_link_is_fetched_under_its_own_name(asked):
     (asked.job.workspace / "pictures").symlink_to("photos")
     assert asked(dataset_folder="pictures").outputs["lfs"] == "photos"

@@ -226,3 +226,33 @@ def test_damaged_heights_and_widths_are_found(resized):
 
 def test_images_of_one_size_have_no_heights_and_widths(store):
     assert all(split.sizes is None for split in store.splits.values())
+
+
+@pytest.fixture
+def grouped(pets, prepared):
+    rows = [f"pets/{kind}/{number}.png,{kind},p{number // 2}" for kind in ("cat", "dog") for number in range(10)]
+    (pets.parent / "m.csv").write_text("\n".join(["image,label,patient", *rows]) + "\n")
+    opened = prepared(pets.parent / "m.csv", group_column="patient")
+    for path in opened.folder.iterdir():
+        path.chmod(0o644)
+    return opened
+
+
+def test_groups_are_part_of_the_digest_and_are_read_again(grouped):
+    train = open_store(grouped.folder).splits["train"]
+    assert [int(name[-5]) // 2 for name in train.names if name.startswith("pets/cat")] == sorted(
+        int(name[-5]) // 2 for name in train.names if name.startswith("pets/cat")
+    )
+    groups = {}
+    for name, group in zip(train.names, train.groups, strict=True):
+        assert groups.setdefault(int(name[-5]) // 2, group) == group
+    assert sorted(groups.values()) == list(range(len(groups)))
+    index = json.loads((grouped.folder / "store.json").read_text())
+    index["files"]["train_groups.npy"]["sha256"] = "0" * 64
+    assert content_digest(index) != grouped.digest
+
+
+@pytest.mark.parametrize("wrong", [[0], [-1] * 16, [0.5] * 16])
+def test_groups_that_are_no_groups_are_damage(grouped, wrong):
+    replace_array(grouped, "train_groups.npy", np.array(wrong))
+    assert "train_groups.npy holds no group for each example" in refusal(grouped)

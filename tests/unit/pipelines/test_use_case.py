@@ -38,6 +38,7 @@ def test_a_table_says_the_type_of_each_column():
         (TABLE + "seed: much", "seed must be"),
         (TABLE + "learning_rate: 0.1", "learning_rate is not a setting of linear_svm"),
         (TABLE + "drop_columns: a", "drops columns"),
+        (TABLE + "group_column: a", "groups its rows"),
         (TABLE + "categories: [width]", "names the column width more than once"),
         (TABLE + "categories: red", "no list of columns"),
         (TABLE + "source: jdbc:postgresql://h/n", "but not scope_column"),

@@ -93,6 +93,6 @@ def test_every_default_is_a_value_that_its_setting_allows():
 
 
 def test_what_decides_how_data_is_prepared():
-    config = Config(model="knn", target_column="kind", drop_columns=" a, b,,", split_seed=7)
-    expected = {"image_size": None, "split_seed": 7, "target_column": "kind", "drop_columns": ("a", "b")}
-    assert config.data_settings() == expected
+    config = Config(model="knn", target_column="kind", drop_columns=" a, b,,", split_seed=7, group_column="day")
+    expected = {"image_size": None, "split_seed": 7, "target_column": "kind", "group_column": "day"}
+    assert config.data_settings() == expected | {"drop_columns": ("a", "b")}

@@ -1,0 +1,218 @@
+"""Manifests: a CSV or Parquet file with a row for each image, which names its file and its class."""
+
+import csv
+import os
+import re
+import stat
+import unicodedata
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from image_classifier.data.examples import Examples, ImageFile, Source, checked_class_names, shown
+from image_classifier.data.pointers import kept_elsewhere, pointer
+from image_classifier.data.sources.columns import in_words, words
+from image_classifier.data.sources.split_names import SPLITS, meant
+from image_classifier.data.sources.table import SUFFIXES, groups_of, header, read
+from image_classifier.data.tables import number
+from image_classifier.errors import UserError, suggestion
+
+IMAGE, LABEL, SPLIT = "image", "label", "split"
+# Less is "no value" than in a table: a class may be called None, NA or ?.
+_NOTHING = ("", "nan", "NaN", "null", "NULL")
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+
+
+class Row(NamedTuple):
+    """What one row says; `path` is relative to the manifest."""
+
+    number: int
+    path: str
+    label: str
+    split: str
+    group: str | None
+
+
+class Found(NamedTuple):
+    """A row and the file it names, as the file system has it."""
+
+    row: Row
+    file: ImageFile
+    status: os.stat_result
+
+
+def is_manifest(path: Path) -> bool:
+    """Whether this is a CSV or Parquet file with a column `image`."""
+    return path.is_file() and path.suffix.lower() in SUFFIXES and IMAGE in header(path)
+
+
+def manifest_source(path: Path, target: str | None, group: str | None) -> Source:
+    """The images that the manifest names, looked for but not yet decoded; their order there does not matter."""
+    found = _files(_rows(path, target or LABEL, group), path)
+    classes = _classes([each.row for each in found], target or LABEL, path)
+    place = {name: position for position, name in enumerate(classes)}
+    found.sort(key=lambda each: (place[_composed(each.row.label)], _order(each.row.path)))
+    examples = {split: _examples([each for each in found if each.row.split == split], place) for split in SPLITS}
+    examples = {split: part for split, part in examples.items() if len(part.labels)}
+    about = path.stat()
+    stats = [(each.row.path, each.status.st_size, each.status.st_mtime_ns, each.status.st_ctime_ns) for each in found]
+    stats.append((path.name, about.st_size, about.st_mtime_ns, about.st_ctime_ns))
+    kind = f"manifest {target or LABEL}" + (f" by {group}" if group else "")
+    return Source(kind, tuple(stats), draws_test="test" not in examples, load=lambda: (classes, examples))
+
+
+def image_paths(path: Path) -> Iterator[str]:
+    """The files that the rows name, one after the other; whether they are there is not looked at."""
+    folder = path.parent
+    if path.suffix.lower() == ".csv":
+        with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
+            for row in csv.DictReader(stream):
+                yield str(folder / (row[IMAGE] or ""))
+        return
+    from pyarrow import parquet  # noqa: PLC0415  (0.1 s, which only tables need)
+
+    for batch in parquet.ParquetFile(path, memory_map=False).iter_batches(columns=[IMAGE]):
+        yield from (str(folder / str(name)) for name in batch.column(IMAGE).to_pylist())
+
+
+def _rows(path: Path, label: str, group: str | None) -> list[Row]:
+    """What the manifest says, with a split for each row: train where it has no such column."""
+    table = read(path, [IMAGE, label, SPLIT, *([group] if group else [])], _NOTHING)
+    names = table.column_names
+    if label not in names:
+        near = suggestion(label, names) or f"it has {', '.join(names)}"
+        raise UserError(f"{path} has no column {label!r}", f"{near}; --target_column names the one with the class")
+    if label in (IMAGE, SPLIT) or group in (IMAGE, SPLIT):
+        raise UserError(f"{IMAGE} and {SPLIT} of {path} name neither class nor group", "name other columns")
+    images = words(table.column(IMAGE), IMAGE, path)
+    labels = words(table.column(label), label, path)
+    splits = _splits(words(table.column(SPLIT), SPLIT, path), path) if SPLIT in names else ["train"] * len(images)
+    groups: Sequence[str | None] = groups_of(table, group, label, path) if group else [None] * len(images)
+    numbers = range(1, len(images) + 1)
+    return [Row(*row) for row in zip(numbers, map(_normal, images), labels, splits, groups, strict=True)]
+
+
+def _normal(path: str) -> str:
+    return path if _ADDRESS.match(path) else os.path.normpath(path)
+
+
+def _splits(given: list[str], path: Path) -> list[str]:
+    """The rows' splits; the usual other words for them are understood, as there is nothing else they could mean."""
+    meaning = {name: meant(name) for name in set(given)}
+    rows = [row for row, name in enumerate(given, 1) if meaning[name] is None]
+    if rows:
+        unknown = sorted(name for name, split in meaning.items() if split is None)
+        raise UserError(
+            f"{SPLIT} in {path} is {', '.join(map(repr, unknown[:8]))} in row {in_words(rows)}",
+            f"a split is one of {', '.join(SPLITS)}; call the column otherwise if it says something else",
+        )
+    splits = [str(meaning[name]) for name in given]
+    if "train" not in splits:
+        raise UserError(f"{SPLIT} in {path} has no row with train", "name the rows to learn from")
+    return splits
+
+
+def _files(rows: list[Row], path: Path) -> list[Found]:
+    """The rows' files; whatever is wrong with any of them is told in one error."""
+    folder = str(path.parent)
+    first: dict[str, Row] = {}
+    found, faults = [], []
+    for row in rows:
+        earlier = first.setdefault(row.path, row)
+        fault, status = _repeated(row, earlier), None
+        if fault is None:
+            fault, status = _looked_up(row.path, folder)
+        if fault is None and status is not None:
+            found.append(Found(row, ImageFile(f"{folder}/{row.path}", status.st_size, _called(row)), status))
+        else:
+            faults.append(f"\n  {_called(row)}: {fault}")
+    if faults:
+        raise UserError(
+            f"{len(faults)} of {len(rows)} rows of {path} cannot be used:{''.join(faults)}",
+            f"paths are relative to the manifest's folder, {shown(folder)}: correct these rows or remove them",
+        )
+    return found
+
+
+def _called(row: Row) -> str:
+    return f"row {row.number}, {shown(row.path)}"
+
+
+def _repeated(row: Row, earlier: Row) -> str | None:
+    if row is earlier:
+        return None
+    differing = [f"another {name}" for name in (LABEL, SPLIT, "group") if getattr(row, name) != getattr(earlier, name)]
+    return f"named in row {earlier.number} already" + (f", with {' and '.join(differing)}" if differing else "")
+
+
+def _looked_up(path: str, folder: str) -> tuple[str | None, os.stat_result | None]:
+    """What is wrong with a path, if anything, and what the file system says of its file."""
+    if _ADDRESS.match(path):
+        return "images in a bucket or on a server cannot be named here yet: copy them beside the manifest", None
+    if path.startswith("/"):
+        return "an absolute path, which no other machine has", None
+    if path == ".." or path.startswith("../"):
+        return "outside of the manifest's folder: put the manifest above its images", None
+    file = f"{folder}/{path}"  # plain text: there may be a million
+    try:
+        status = os.stat(file)  # noqa: PTH116
+    except (OSError, ValueError) as error:  # the latter for a path that no system takes
+        return kept_elsewhere(file, folder) or getattr(error, "strerror", None) or str(error), None
+    if not stat.S_ISREG(status.st_mode):
+        return "not a regular file", None
+    return pointer(file, status.st_size), status
+
+
+def _classes(rows: list[Row], label: str, path: Path) -> tuple[str, ...]:
+    """The classes of the training rows, in the order of their folders if they had any."""
+    train = {row.label for row in rows if row.split == "train"}
+    unknown = [row for row in rows if row.label not in train]
+    if unknown:
+        names = ", ".join(shown(name) for name in sorted({row.label for row in unknown})[:8])
+        raise UserError(
+            f"{label} in {path} is {names} in row {in_words([row.number for row in unknown])}, and in no row of train",
+            "a class needs examples to learn from: correct these rows or remove them",
+        )
+    _refuse_two_spellings(train, label, path)
+    if len(train) < 2:
+        raise UserError(f"{label} in {path} names one class only: {shown(*train)}", "two or more are needed")
+    if 2 * len(train) > len(rows) and all(number(name) is not None for name in train):
+        raise UserError(
+            f"{label} in {path} has {len(train)} different values in {len(rows)} rows: a number, not a class",
+            "classes are few and named again and again; make ranges of it, or name another --target_column",
+        )
+    return checked_class_names(sorted(train, key=_composed), f"{label} of {path}")
+
+
+def _refuse_two_spellings(names: set[str], label: str, path: Path) -> None:
+    """Refuse `1` beside `1.0`, and names that differ in blanks around them only: one class would become two."""
+    seen: dict[str | float, str] = {}
+    for name in sorted(names):
+        value = number(name)
+        other = seen.setdefault(name.strip() if value is None else value, name)
+        if other != name:
+            raise UserError(
+                f"{label} in {path} spells one class in two ways: {other!r} and {name!r}", "spell it in one way"
+            )
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _order(path: str) -> tuple[tuple[bool, str], ...]:
+    """What sorts paths as a folder of images lists them: in each folder its files, then its folders."""
+    *folders, file = path.split("/")
+    return (*((True, _composed(name)) for name in folders), (False, _composed(file)))
+
+
+def _examples(found: list[Found], place: dict[str, int]) -> Examples:
+    groups = tuple(each.row.group for each in found if each.row.group is not None)
+    return Examples(
+        np.array([place[_composed(each.row.label)] for each in found], dtype=np.int64),
+        [each.file for each in found],
+        tuple(shown(each.row.path) for each in found),
+        groups or None,
+    )

@@ -1,0 +1,121 @@
+"""`prepare --report` by the command line, and its page in a browser: it is whole, quiet, and fits its window."""
+
+import os
+import shutil
+
+import numpy as np
+import pytest
+import warm
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+# Long, from right to left, and one that would be markup.
+NAMES = ("قطة سوداء", "ein sehr langer Klassenname ohne Ende " * 4, "<b>dog</b>", "Donaudampfschifffahrt" * 6)
+
+
+def need_browser():
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    if found is None:
+        assert not os.environ.get("CI"), "CI must have chromium: apt install chromium"
+        pytest.skip("needs chromium: apt install chromium")
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Forty images of four classes, each told by its colour, one of them in the wrong folder."""
+    folder = tmp_path_factory.mktemp("data card")
+    random = np.random.default_rng(0)
+    for label, name in enumerate(NAMES):
+        place = folder / "pets" / name.replace("/", "").strip()
+        place.mkdir(parents=True)
+        for number in range(14):
+            colour = np.array([40 + 50 * label, 200 - 40 * label, 128])
+            pixels = np.clip(random.normal(colour, 25, (24, 30, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(place / f"{number:02}.png")
+    wrong = folder / "pets" / NAMES[0] / "wrong.png"
+    shutil.copy(folder / "pets" / NAMES[3] / "03.png", wrong)
+    return folder
+
+
+def prepare(folder, *arguments):
+    return warm.run("image_classifier", "prepare", "--cache_folder", folder / "cache", *arguments, folder=folder)
+
+
+@pytest.fixture(scope="module")
+def card(folder):
+    done = prepare(folder, "--dataset_folder", "pets", "--report", "card.html")
+    assert done.returncode == 0, done.stderr
+    assert "data card  card.html" in done.stderr
+    assert len(done.stdout.strip()) == 64
+    return folder / "card.html"
+
+
+@pytest.mark.parametrize("width", [1200, 380])
+def test_the_page_in_a_browser(card, width):
+    asked, said = [], []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=need_browser(), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: said.append(message.text))
+        page.goto(card.as_uri())
+        images = page.locator("img").evaluate_all("all => all.map(each => each.naturalWidth)")
+        overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        first = page.locator("#labels figure").first.inner_text()
+        colour = page.locator(".bar i").first.evaluate("each => getComputedStyle(each).backgroundColor")
+        browser.close()
+    assert [url for url in asked if not url.startswith(("file:", "data:image/"))] == []
+    assert said == [], "the style and the images are allowed by the page's own policy"
+    assert len(images) > 40
+    assert min(images) > 0, "an image that the browser cannot show"
+    assert overflow <= 0
+    assert "wrong.png" in first or "03.png" in first
+    assert colour == "rgb(0, 114, 178)", "the style is not the page's"
+
+
+def test_the_page_does_not_depend_on_where_the_data_lies_or_on_the_output(folder, card):
+    text = card.read_text()
+    assert str(folder) not in text
+    done = prepare(folder, "--dataset_folder", "pets", "--report", "again.html", "--output", "store")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "store" / "store.json").is_file()
+    assert (folder / "again.html").read_text() == text
+
+
+def test_a_prepared_store_has_a_card_too(folder, card):
+    assert prepare(folder, "--dataset_folder", "pets", "--output", "kept").returncode == 0
+    done = prepare(folder, "--dataset_folder", "kept", "--report", "kept.html")
+    assert done.returncode == 0, done.stderr
+    assert (folder / "kept.html").read_text().replace("kept", "pets") == card.read_text()
+
+
+def test_files_that_cannot_be_used_are_on_the_page_and_the_command_fails(folder, tmp_path):
+    shutil.copytree(folder / "pets", tmp_path / "pets")
+    (tmp_path / "pets" / NAMES[0] / "broken.png").write_bytes(b"\x89PNG no more")
+    done = prepare(tmp_path, "--dataset_folder", "pets", "--report", "card.html")
+    assert done.returncode == 2
+    assert "error: 1 of 58 files cannot be used" in done.stderr
+    text = (tmp_path / "card.html").read_text()
+    assert "broken.png" in text
+    assert "1 of 58 files cannot be used" in text
+
+
+@pytest.mark.parametrize(
+    ("report", "what"), [("card.txt", "does not end in .html"), ("none/card.html", "there is no folder none")]
+)
+def test_a_page_that_cannot_be_written_is_refused_before_anything_is_prepared(tmp_path, report, what):
+    done = prepare(tmp_path, "--dataset_folder", "digits", "--report", report)
+    assert done.returncode == 2
+    assert what in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_class_is_refused_as_without_a_page(tmp_path):
+    (tmp_path / "pets" / "cat").mkdir(parents=True)
+    for number in range(9):
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / "pets" / "cat" / f"{number}.png")
+    done = prepare(tmp_path, "--dataset_folder", "pets", "--report", "card.html")
+    assert done.returncode == 2
+    assert "error: " in done.stderr
+    assert not (tmp_path / "card.html").exists()
