@@ -21,7 +21,7 @@ def task(trained, cache, tmp_path, monkeypatch):
         return {
             "experiment_name": "e", "run_name": "r", "layers": [("sweep", "the sweep", given)],
             "experiments_folder": str(tmp_path), "cache_folder": str(cache), "where": None, "tags": {"a": "b"},
-            "parent": "p", "command": ["sweep", "-j", "2"],
+            "parent": "p", "command": ["sweep", "-j", "2"], "access": {},
         }  # fmt: skip
 
     return make
