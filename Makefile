@@ -42,7 +42,7 @@ ui: preflight $(PROD) ## Look at the runs in MLflow, at http://127.0.0.1:5000; P
 test: lint ## Set up for development, then every linter and every test
 	$(BIN)/python -m pytest --numprocesses 2 --durations 10
 
-test-unit: preflight $(DEV) ## Run the quick tests, those of single modules, in under a minute
+test-unit: preflight $(DEV) ## Run the quick tests, those of single modules, in less than two minutes
 	$(BIN)/python -m pytest tests/unit --numprocesses 2 --durations 10
 
 lint: preflight $(DEV) ## Read the code without running it
