@@ -5,6 +5,7 @@ The sums are whole numbers, so that neither their order nor the processor can ch
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,10 +36,10 @@ def measures(images: Pixels) -> Measures:
     return Measures(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def pieces(images: Pixels) -> Iterator[Pixels]:
-    """The images a few at a time."""
-    step = max(1, _PIECE_BYTES // images[:1].nbytes)
-    return (np.asarray(images[start : start + step]) for start in range(0, len(images), step))
+def pieces(examples: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
+    """Images, or rows, a few at a time, so that what is computed of them stays in the processor's cache."""
+    step = max(1, _PIECE_BYTES // examples[:1].nbytes)
+    return (np.asarray(examples[start : start + step]) for start in range(0, len(examples), step))
 
 
 def luma(images: Pixels) -> Pixels:

@@ -19,52 +19,55 @@ _FLAT = 2.0  # gray levels of deviation below which there is nothing to compare
 _NEIGHBOURS = 5  # the image itself, and how many others are looked at: what is there more often hangs together
 
 Marks = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.int64]
 
 
 def near_duplicates(images: Pixels, others: Pixels) -> Marks:
     """Which of the images (N, H, W, C) are near-duplicates of one of the others, which have the same size."""
-    from scipy.spatial import cKDTree  # noqa: PLC0415  (a tenth of a second, which most commands need not pay)
-
     found = np.zeros(len(images), bool)
     if min(images.shape[1:3]) < 2:  # one row or column is no picture
         return found
-    with threadpool_limits(1):  # products so small are slowed down by threads, fivefold beside another process
-        mine, theirs = _coordinates(images), _coordinates(others)
-    told, known = (np.flatnonzero(np.isfinite(each[:, 0])) for each in (mine, theirs))
-    if not len(told) or not len(known):
-        return found
-    tree = cKDTree(theirs[known, :_SEARCHED], leafsize=32)
-    distances, nearest = tree.query(mine[told, :_SEARCHED], distance_upper_bound=_NEAR)
-    for image, other in zip(told[np.isfinite(distances)], known[nearest[np.isfinite(distances)]], strict=True):
-        if np.square(mine[image] - theirs[other]).sum() <= _NEAR**2:
-            found[image] = _correlation(images[image], others[other]) >= _ALIKE
+    mine, theirs = _all_coordinates(images, others)
+    for image, other in _near(mine, theirs, 1):
+        found[image] = _correlation(images[image], others[other]) >= _ALIKE
     return found
 
 
 def near_pairs(parts: Sequence[Pixels]) -> Iterator[tuple[int, int]]:
     """Pairs of near-duplicates among all images of the parts, which have one size, counted through; the lower first."""
-    from scipy.spatial import cKDTree  # noqa: PLC0415  (as above)
-
     if min(parts[0].shape[1:3]) < 2:
         return
-    with threadpool_limits(1):
-        all_ = np.concatenate([_coordinates(part) for part in parts])
-    known = np.flatnonzero(np.isfinite(all_[:, 0]))
-    if len(known) < 2:
-        return
-    tree = cKDTree(all_[known, :_SEARCHED], leafsize=32)
-    distances, nearest = tree.query(all_[known, :_SEARCHED], k=min(_NEIGHBOURS, len(known)), distance_upper_bound=_NEAR)
-    rows, columns = np.nonzero(np.isfinite(distances))
-    found = np.sort(np.stack([known[rows], known[nearest[rows, columns]]], axis=1), axis=1)
+    all_ = np.concatenate(_all_coordinates(*parts))
+    found = np.sort(_near(all_, all_, _NEIGHBOURS), axis=1)
     ends = np.cumsum([len(part) for part in parts])
     for one, other in np.unique(found[found[:, 0] < found[:, 1]], axis=0):
-        if np.square(all_[one] - all_[other]).sum() <= _NEAR**2:
-            images = [parts[part][index - ends[part]] for index in (one, other) for part in [_part(ends, index)]]
-            if _correlation(*images) >= _ALIKE:
-                yield int(one), int(other)
+        images = [parts[part][index - ends[part]] for index in (one, other) for part in [_part(ends, index)]]
+        if _correlation(*images) >= _ALIKE:
+            yield int(one), int(other)
 
 
-def _part(ends: npt.NDArray[np.int64], index: np.int64) -> int:
+def _near(mine: Floats, theirs: Floats, neighbours: int) -> Integers:
+    """Which vector lies near which other one, as pairs of their numbers; only so many nearest ones are looked at."""
+    from scipy.spatial import cKDTree  # noqa: PLC0415  (a tenth of a second, which most commands need not pay)
+
+    told, known = (np.flatnonzero(np.isfinite(each[:, 0])) for each in (mine, theirs))
+    if not len(told) or not len(known):
+        return np.zeros((0, 2), np.int64)
+    tree = cKDTree(theirs[known, :_SEARCHED], leafsize=32)
+    ranks = range(1, 1 + min(neighbours, len(known)))
+    distances, nearest = tree.query(mine[told, :_SEARCHED], k=list(ranks), distance_upper_bound=_NEAR)
+    rows, columns = np.nonzero(np.isfinite(distances))
+    pairs = np.stack([told[rows], known[nearest[rows, columns]]], axis=1)
+    gaps = np.square(mine[pairs[:, 0]] - theirs[pairs[:, 1]]).sum(axis=1)
+    return np.asarray(pairs[gaps <= _NEAR**2])
+
+
+def _all_coordinates(*parts: Pixels) -> list[Floats]:
+    with threadpool_limits(1):  # products so small are slowed down by threads, fivefold beside another process
+        return [_coordinates(part) for part in parts]
+
+
+def _part(ends: Integers, index: np.int64) -> int:
     return int(np.searchsorted(ends, index, side="right"))
 
 

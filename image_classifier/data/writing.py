@@ -1,7 +1,7 @@
 """The making of a store inside a folder that nobody else sees yet."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +11,11 @@ import numpy.typing as npt
 from image_classifier import files
 from image_classifier.data.examples import Examples, Pixels
 from image_classifier.data.inputs import new_array, write_inputs, write_rows
+from image_classifier.data.measures import pieces
 from image_classifier.data.splits import numbered
 from image_classifier.data.store import FORMAT, INDEX, array_name, content_digest
 from image_classifier.data.tables import Column, Encoded, Table, as_json, fitted
 from image_classifier.randomness import bits, key
-
-_PIECE_BYTES = 500_000
 
 
 def write_store(
@@ -77,7 +76,7 @@ def moments(pixels: Pixels) -> tuple[list[float], list[float]]:
     """
     shape = pixels.shape[1:]
     total, squares = np.zeros(shape, np.uint64), np.zeros(shape, np.uint64)
-    for rows in _pieces(pixels):
+    for rows in pieces(pixels):
         total += rows.sum(axis=0, dtype=np.uint64)
         squares += np.multiply(rows, rows, dtype=np.uint16).sum(axis=0, dtype=np.uint64)
     count = pixels.size // shape[-1]
@@ -116,15 +115,9 @@ def _fingerprints(pixels: Pixels | Encoded) -> npt.NDArray[np.uint64]:
     size = pixels[:1].nbytes
     weights = bits(key(0, "fingerprint"), np.arange(-(-size // 8)))
     prints = []
-    for rows in _pieces(pixels):
+    for rows in pieces(pixels):
         words = np.pad(
             np.ascontiguousarray(rows).view(np.uint8).reshape(len(rows), size), ((0, 0), (0, -size % 8))
         ).view(np.uint64)
         prints.append((words * weights).sum(axis=1, dtype=np.uint64))
     return np.concatenate(prints)
-
-
-def _pieces(pixels: Pixels | Encoded) -> Iterator[npt.NDArray[Any]]:
-    """The examples a few at a time, so that what is computed of them stays in the processor's cache."""
-    step = max(1, _PIECE_BYTES // (pixels.nbytes // len(pixels)))
-    return (np.asarray(pixels[start : start + step]) for start in range(0, len(pixels), step))

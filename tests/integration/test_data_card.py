@@ -1,8 +1,8 @@
 """`prepare --report` by the command line, and its page in a browser: it is whole, quiet, and fits its window."""
 
-import os
 import shutil
 
+import browser
 import numpy as np
 import pytest
 import warm
@@ -11,14 +11,6 @@ from playwright.sync_api import sync_playwright
 
 # Long, from right to left, and one that would be markup.
 NAMES = ("قطة سوداء", "ein sehr langer Klassenname ohne Ende " * 4, "<b>dog</b>", "Donaudampfschifffahrt" * 6)
-
-
-def need_browser():
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        assert not os.environ.get("CI"), "CI must have chromium: apt install chromium"
-        pytest.skip("needs chromium: apt install chromium")
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +47,8 @@ def card(folder):
 def test_the_page_in_a_browser(card, width):
     asked, said = [], []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=need_browser(), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": width, "height": 900})
+        chromium = playwright.chromium.launch(executable_path=browser.needed(), args=["--no-sandbox"])
+        page = chromium.new_page(viewport={"width": width, "height": 900})
         page.on("request", lambda request: asked.append(request.url))
         page.on("console", lambda message: said.append(message.text))
         page.goto(card.as_uri())
@@ -64,7 +56,7 @@ def test_the_page_in_a_browser(card, width):
         overflow = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         first = page.locator("#labels figure").first.inner_text()
         colour = page.locator(".bar i").first.evaluate("each => getComputedStyle(each).backgroundColor")
-        browser.close()
+        chromium.close()
     assert [url for url in asked if not url.startswith(("file:", "data:image/"))] == []
     assert said == [], "the style and the images are allowed by the page's own policy"
     assert len(images) > 40

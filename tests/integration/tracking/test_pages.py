@@ -2,22 +2,14 @@
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 
+import browser
 import pytest
 from playwright.sync_api import sync_playwright
 
 from image_classifier import load_run, tracking
-
-
-def need_browser():
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
-    if found is None:
-        assert not os.environ.get("CI"), "CI must have chromium: apt install chromium"
-        pytest.skip("needs chromium: apt install chromium")
-    return found
 
 
 @pytest.fixture
@@ -44,8 +36,8 @@ def pages(run, new_store, repository, tmp_path, free_port, wait_for):
 def test_the_pages_show_run_metric_and_picture(pages):
     address, run_id, run = pages
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=need_browser(), args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        chromium = playwright.chromium.launch(executable_path=browser.needed(), args=["--no-sandbox"])
+        page = chromium.new_page(viewport={"width": 1400, "height": 1000})
         page.set_default_timeout(60_000)
         page.goto(f"{address}/#/experiments/1/runs")
         page.get_by_role("link", name="r", exact=True).click()
@@ -57,6 +49,6 @@ def test_the_pages_show_run_metric_and_picture(pages):
         picture = page.locator("img[src^='blob:']").first
         picture.wait_for()
         width = picture.evaluate("each => each.decode().then(() => each.naturalWidth)")
-        browser.close()
+        chromium.close()
     assert shown == pytest.approx(run.metrics()["macro_f1"], abs=0.001)
     assert width == int.from_bytes(run.path("metrics.png").read_bytes()[16:20], "big")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from image_classifier.data import writing
+from image_classifier.data import measures, writing
 from image_classifier.data.tables import Column
 
 pytestmark = pytest.mark.unit
@@ -14,7 +14,7 @@ RANDOM = np.random.default_rng(0)
 
 @pytest.mark.parametrize("piece", [1, 500, 500_000])
 def test_mean_and_deviation_of_pixels_are_numpys_in_any_pieces(monkeypatch, piece):
-    monkeypatch.setattr(writing, "_PIECE_BYTES", piece)
+    monkeypatch.setattr(measures, "_PIECE_BYTES", piece)
     pixels = RANDOM.integers(0, 256, (20, 5, 6, 3), np.uint8)
     mean, std = writing.moments(pixels)
     np.testing.assert_allclose(mean, (pixels / 255).mean(axis=(0, 1, 2)), rtol=1e-12)
