@@ -12,9 +12,9 @@ from typing import Any
 from image_classifier import files
 from image_classifier.errors import UserError, one_line
 from image_classifier.pipelines.extraction_request import REPORT, Request, refuse_extracted
+from image_classifier.pipelines.hadoop import SUCCESS
 
 _SCHEME = "s3://"
-_SUCCESS = "_SUCCESS"
 _LONGEST = 300  # characters of a foreign error
 
 
@@ -32,7 +32,7 @@ def on_this_disk(request: Request) -> Iterator[Request]:
         output = folder / "output"
         with _refusals(request.output):
             store = _store()
-            there = [each for each in request.scopes if store.exists(f"{request.output}/{each}/{_SUCCESS}")]
+            there = [each for each in request.scopes if store.exists(f"{request.output}/{each}/{SUCCESS}")]
         refuse_extracted(request, there)
         yield dataclasses.replace(here, output=str(output))
         with _refusals(request.output):
@@ -60,10 +60,10 @@ def _fetch(source: str, folder: Path) -> None:
 
 def _put(store: Any, folder: Path, target: str) -> None:
     """Replace a scope; the mark that it is complete goes first and comes last."""
-    for name in (f"{target}/{_SUCCESS}", target):
+    for name in (f"{target}/{SUCCESS}", target):
         if store.exists(name):
             store.rm(name, recursive=name == target)
-    for path in sorted(folder.iterdir(), key=lambda path: path.name == _SUCCESS):
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == SUCCESS):
         store.put_file(str(path), f"{target}/{path.name}")
 
 

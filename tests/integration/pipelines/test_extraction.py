@@ -238,18 +238,18 @@ def test_without_a_cluster_buckets_are_copied_over_the_disk(extract, some_where,
     for name, value in (keys | {"AWS_ENDPOINT_URL": address}).items():
         monkeypatch.setenv(name, value)
     store = fsspec.filesystem("s3", skip_instance_cache=True)
-    store.mkdir("flowers")
-    store.put_file(str(some_where / "flowers.parquet"), "flowers/in/flowers.parquet")
+    store.mkdir("meadow")  # moto keeps one set of buckets for a whole process, and other tests have theirs
+    store.put_file(str(some_where / "flowers.parquet"), "meadow/in/flowers.parquet")
     given = {"table": None, "partition_column": None, "user": None, "scopes": '["007", "nowhere"]'}
-    code, out, _ = extract(source="s3://flowers/in", output="s3://flowers/out", **given)
+    code, out, _ = extract(source="s3://meadow/in", output="s3://meadow/out", **given)
     assert code == 0
     assert out.endswith("007: 3 rows\nnowhere: no rows\n")  # the server has spoken before
-    store.get("flowers/out", str(tmp_path / "got"), recursive=True)
+    store.get("meadow/out", str(tmp_path / "got"), recursive=True)
     server.stop()
     assert rows_of(tmp_path / "got" / "007") == expected("007")
     assert os.listdir(tmp_path / "got" / "nowhere") == ["_SUCCESS"]
     report = json.loads((tmp_path / "got" / "extraction.json").read_text())
-    assert (report["source"], report["rows"]) == ("s3://flowers/in", {"007": 3, "nowhere": 0})
+    assert (report["source"], report["rows"]) == ("s3://meadow/in", {"007": 3, "nowhere": 0})
 
 
 @pytest.mark.parametrize(
