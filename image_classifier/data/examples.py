@@ -26,6 +26,14 @@ class ImageFile(NamedTuple):
     name: str | None = None  # to call it by: the row that names it, or what it is a copy of
 
 
+class ColumnNames(NamedTuple):
+    """The columns that the user names, of a table, a manifest or a query: the class, the group, what is left out."""
+
+    target_column: str | None = None
+    group_column: str | None = None
+    drop_columns: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Examples:
     """Labelled examples that are not stored yet: image files, pixels (N, H, W, C), or the rows of a table."""
@@ -55,6 +63,7 @@ class Source:
     draws_test: bool
     load: Callable[[], tuple[tuple[str, ...], dict[str, Examples]]]
     query_sha256: str | None = None  # of the query that chose the examples in a database
+    identity: str | None = None  # what tells one content from another before anything is read, where that can be had
 
 
 def shown(path: str) -> str:

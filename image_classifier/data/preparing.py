@@ -1,7 +1,6 @@
 """From what the user named to an open store: recognised, looked up, made only if it is not there."""
 
 import contextlib
-import difflib
 import logging
 import os
 import re
@@ -14,16 +13,15 @@ from typing import Any
 from image_classifier import files
 from image_classifier.data import leaks
 from image_classifier.data.drawing import refuse_divided_groups, with_drawn_test
-from image_classifier.data.examples import Source
-from image_classifier.data.pointers import kept_elsewhere
-from image_classifier.data.sources import builtin, cifar, database, manifest, table
-from image_classifier.data.sources.folder import folder_of_images
+from image_classifier.data.examples import ColumnNames, Source
+from image_classifier.data.recognising import recognised, refuse_foreign
+from image_classifier.data.sources import database
 from image_classifier.data.store import FORMAT, DamagedStoreError, Store, is_store, open_store
 from image_classifier.data.tables import Column, as_json
 from image_classifier.data.writing import write_store
 from image_classifier.errors import UserError
 from image_classifier.settings.database import AS_USUAL, Access
-from image_classifier.settings.names import BUILT_IN_DATA, BUILT_IN_TABLES, DATABASE, DEFAULT_DATASET, NAMED_DATA
+from image_classifier.settings.names import DATABASE, NAMED_DATA
 
 _STALE_SECONDS = 3600
 _SPOOL = "0" * 64  # named like a store in the making, so that it is cleared as one
@@ -53,26 +51,44 @@ def prepare(
     folder = Path(dataset_folder).expanduser()
     if dataset_folder not in NAMED_DATA and is_store(folder):
         return _as_asked(open_store(folder), image_size, group_column, output)
+    names = ColumnNames(target_column, group_column, drop_columns)
+    asked = {"image_size": image_size, "split_seed": split_seed, "columns": columns, **names._asdict()}
+    into = output if output is not None and not output.exists() else None
+
+    def known(identity: str) -> Store | None:
+        return None if into else _cached(cache_folder / _key_of(identity, asked))
+
     with contextlib.ExitStack() as kept:
+        found: Source | Store
         if dataset_folder == DATABASE:
             spool = kept.enter_context(_spool(cache_folder))
-            source = database.database_source(access, target_column, group_column, drop_columns, spool)
+            found = database.database_source(access, names, spool, known=known)
         else:
-            source = _recognised(dataset_folder, folder, target_column, group_column, drop_columns, quiet=quiet)
-        given = {"target_column": target_column, "group_column": group_column, "drop_columns": drop_columns}
-        _refuse_foreign(source, dataset_folder, given | {"image_size": image_size})
-        seed = split_seed if source.draws_test else None
-        settings: dict[str, Any] = {"kind": source.kind, "image_size": image_size, "split_seed": seed}
-        if source.query_sha256 is not None:
-            settings["query_sha256"] = source.query_sha256
-        if columns is not None:
-            settings["columns"] = as_json(columns)
-        final = output if output is not None and not output.exists() else cache_folder / _key(source, settings)
-        store = None if final == output else _cached(final)
-        is_new = store is None
-        if store is None:
-            _make(final, source, dataset_folder, settings | {"columns": columns, "where": dataset_folder}, quiet=quiet)
-            store = open_store(final)
+            found = recognised(dataset_folder, folder, names, quiet=quiet)
+        if isinstance(found, Store):
+            store, is_new = found, False
+        else:
+            refuse_foreign(found, dataset_folder, asked)
+            final = into or cache_folder / _key(found, asked)
+            store, is_new = _opened_or_made(final, found, dataset_folder, asked, quiet=quiet)
+    _tell_duplicates(store)
+    leaks.warn(store, is_new=is_new)
+    return store if output is None or into else _same(store, output)
+
+
+def _opened_or_made(
+    final: Path, source: Source, name: str, asked: Mapping[str, Any], *, quiet: bool
+) -> tuple[Store, bool]:
+    """The store at `final`, and whether it was made now."""
+    store = _cached(final)
+    if store is not None:
+        return store, False
+    settings = _settings(source, asked) | {"columns": asked["columns"], "where": name}
+    _make(final, source, name, settings, quiet=quiet)
+    return open_store(final), True
+
+
+def _tell_duplicates(store: Store) -> None:
     if store.duplicates:
         _logger.warning(
             "%d of %d test %s are also in train: the accuracy will look better than it is",
@@ -80,8 +96,6 @@ def prepare(
             len(store.splits["test"].labels),
             "images" if store.columns is None else "rows",
         )
-    leaks.warn(store, is_new=is_new)
-    return store if output is None or output == final else _same(store, output)
 
 
 def _as_asked(store: Store, image_size: int | None, group_column: str | None, output: Path | None) -> Store:
@@ -111,77 +125,35 @@ def _same(store: Store, output: Path) -> Store:
     )
 
 
-def _recognised(
-    dataset_folder: str, folder: Path, target: str | None, group: str | None, drop: tuple[str, ...], *, quiet: bool
-) -> Source:
-    if dataset_folder in BUILT_IN_TABLES:
-        return builtin.table(dataset_folder, drop)
-    if dataset_folder in BUILT_IN_DATA:
-        return builtin.digits()
-    if manifest.is_manifest(folder):
-        return manifest.manifest_source(folder, target, group)
-    if table.is_table(folder):
-        return table.table_source(folder, target, group, drop)
-    if not folder.exists() and folder != Path(DEFAULT_DATASET):
-        raise _not_found(dataset_folder, folder)
-    if folder.exists() and not folder.is_dir():
-        raise UserError(
-            f"{dataset_folder} is a file, neither a folder nor a table",
-            "a table ends in .csv or .parquet; unpack an archive first; images go into one folder per class",
-        )
-    if cifar.is_cifar(folder):
-        return cifar.cifar_batches(folder, quiet=quiet)
-    return folder_of_images(folder)
+def _settings(source: Source, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """How a source's examples are stored, as the store's index tells it."""
+    seed = asked["split_seed"] if source.draws_test else None
+    settings = {"kind": source.kind, "image_size": asked["image_size"], "split_seed": seed}
+    return settings if source.query_sha256 is None else settings | {"query_sha256": source.query_sha256}
 
 
-def _not_found(dataset_folder: str, folder: Path) -> UserError:
-    if folder.name in table.PUBLISHED:
-        return UserError(
-            f"the table {dataset_folder} was not found: there is no file {folder.absolute()}",
-            f"it is {table.PUBLISHED[folder.name]}: put {folder.name} into {folder.absolute().parent}",
-        )
-    elsewhere = kept_elsewhere(str(folder), str(folder.parent))
-    if elsewhere:
-        raise UserError(f"the data set {dataset_folder} is {elsewhere}", "fetch it, then run again")
-    siblings = [entry.name for entry in folder.parent.iterdir() if entry.is_dir()] if folder.parent.is_dir() else []
-    near = difflib.get_close_matches(folder.name, [*NAMED_DATA, *siblings], n=1)
-    if os.sep in dataset_folder:
-        near = difflib.get_close_matches(folder.name, siblings, n=1)
-    suggestion = f"did you mean {near[0] if near[0] in NAMED_DATA else folder.parent / near[0]}? " if near else ""
-    looked = "no built-in data set has that name, and " if os.sep not in dataset_folder else ""
-    return UserError(
-        f"the data set {dataset_folder} was not found: {looked}there is no folder {folder.absolute()}",
-        f"{suggestion}give a built-in name ({', '.join(NAMED_DATA)}) or the path of a folder of class folders",
-    )
-
-
-# The settings that say nothing about data of a kind: they were meant for other data.
-_FOREIGN = {
-    "table": ("image_size",),
-    "manifest": ("drop_columns",),
-    "database": ("drop_columns",),
-    "images": ("target_column", "group_column", "drop_columns"),
-}
-
-
-def _refuse_foreign(source: Source, name: str, given: Mapping[str, Any]) -> None:
-    kind = source.kind.split()[0]
-    foreign = _FOREIGN.get(kind, _FOREIGN["images"])
-    if name in BUILT_IN_TABLES:
-        foreign += ("target_column", "group_column")
-    found = [setting for setting in foreign if given[setting]]
-    if found:
-        what = {"table": "is a table", "manifest": "is a manifest of images"}.get(kind, "holds images")
-        raise UserError(f"{found[0]} is set, but {name} {what}", f"leave {found[0]} out")
-
-
-def _key(source: Source, settings: Mapping[str, Any]) -> str:
+def _key(source: Source, asked: Mapping[str, Any]) -> str:
     """The cache's name for what would be made: the source as the file system shows it, and the settings."""
+    if source.identity is not None:
+        return _key_of(source.identity, asked)
     # ascii: a file name may hold bytes that are not UTF-8.
     stats = [(ascii(name), *rest) for name, *rest in source.stats]
+    return _named(_settings(source, asked) | _columns(asked) | {"stats": stats})
+
+
+def _key_of(identity: str, asked: Mapping[str, Any]) -> str:
+    """The same of a source that is known by what was told of it before anything was read."""
+    return _named({**asked, "columns": None} | _columns(asked) | {"identity": identity})
+
+
+def _columns(asked: Mapping[str, Any]) -> dict[str, Any]:
+    return {} if asked["columns"] is None else {"columns": as_json(asked["columns"])}
+
+
+def _named(value: Mapping[str, Any]) -> str:
     # `holds`: a store that an earlier version made lacks the files' heights and widths.
-    value = {**settings, "stats": stats, "format": FORMAT, "holds": ("inputs", "labels", "sizes")}
-    return files.digest_bytes(files.canonical_json(value).encode())
+    whole = {**value, "format": FORMAT, "holds": ("inputs", "labels", "sizes")}
+    return files.digest_bytes(files.canonical_json(whole).encode())
 
 
 def _cached(final: Path) -> Store | None:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from image_classifier import files
-from image_classifier.data.examples import Examples, ImageFile, Source, Stat, shown
+from image_classifier.data.examples import ColumnNames, Examples, ImageFile, Source, Stat, shown
 from image_classifier.data.pixels import content_size
 from image_classifier.data.sources.querying import Row, read
 from image_classifier.data.sources.records import Records
 from image_classifier.data.sources.table import labelled
+from image_classifier.data.store import Store
 from image_classifier.errors import UserError, one_line, suggestion
 from image_classifier.settings.database import Access, Connection, described
 from image_classifier.settings.names import DATABASE
@@ -34,23 +35,29 @@ Found = tuple[tuple[str, ...], dict[str, Examples]]
 
 
 def database_source(
-    access: Access, target: str | None, group: str | None, drop: tuple[str, ...], spool: Path
-) -> Source:
+    access: Access,
+    chosen: ColumnNames,
+    spool: Path,
+    *,
+    known: Callable[[str], Store | None],  # noqa: ARG001  (no query has an identity yet)
+) -> Source | Store:
     """What the query of `access` finds now; `spool` is a folder for the images, which must last until they are stored.
 
-    `target` and `group` name the columns of the class and the group where they are not called `label` and `group`.
+    `chosen` names the columns of the class and the group where they are not called `label` and `group`. Where `known`
+    has the store of what would be read, that is the answer.
     """
     source = described(access)
 
     def consume(names: list[str], batches: Batches) -> Source:
-        missing = [name for name in (target, group, *drop) if name and name not in names]
+        missing = [name for name in (*chosen[:2], *chosen.drop_columns) if name and name not in names]
         if missing:
             near = suggestion(missing[0], names) or f"it has {', '.join(names)}"
             raise UserError(f"{_where(source)} has no column {', '.join(missing)}", near)
-        called = {"key": "key", "label": target or "label", "split": "split", "group": group or "group"}
+        label, group = chosen.target_column or "label", chosen.group_column or "group"
+        called = {"key": "key", "label": label, "split": "split", "group": group}
         if IMAGE in names:
             return _images(source, names, batches, called, spool / "images")
-        return _table(source, names, batches, called, drop)
+        return _table(source, names, batches, called, chosen.drop_columns)
 
     return read(source, access.password(), consume)
 
