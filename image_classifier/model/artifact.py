@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import safetensors.torch
 import torch
 from torch import Tensor
 
 from image_classifier import files, lfs
 from image_classifier.errors import UserError
+from image_classifier.model import legacy
 
+_HEADER_BYTES = 8  # before the header of safetensors, which is JSON: its length
 _DTYPES = (
     torch.float32,
     torch.float64,
@@ -54,18 +57,32 @@ def load(path: Path) -> Artifact:
     if path.suffix == ".skops":
         raise UserError(f"{path} is a model of scikit-learn, from which no training can begin", _HINT)
     data = lfs.read(path, _HINT)
-    _check_archive(data, path)
-    try:
-        content = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
-    except Exception as error:  # damage shows as any of six exception types
-        raise UserError(f"{path} holds more than tensors, or is damaged: {_first_line(error)}", _HINT) from error
-    tensors, card = _content(content, path)
+    tensors, card = _content(_read(data, path), path)
     for name, tensor in tensors.items():
         _check_tensor(name, tensor, path)
     return Artifact(tensors, card, files.digest_bytes(data))
 
 
 _HINT = "give a model.pth of a run, or a state_dict written by torch.save(model.state_dict(), path)"
+
+
+def _read(data: bytes, path: Path) -> Any:
+    """What the file holds: an archive of `torch.save`, what that wrote before torch 1.6, or safetensors."""
+    if data.startswith(legacy.START):
+        read = legacy.read
+    elif data[_HEADER_BYTES : _HEADER_BYTES + 1] == b"{":
+        read = safetensors.torch.load
+    else:
+        _check_archive(data, path)
+        read = _unpacked
+    try:
+        return read(data)
+    except Exception as error:  # damage shows as any of many exception types
+        raise UserError(f"{path} holds more than tensors, or is damaged: {_first_line(error)}", _HINT) from error
+
+
+def _unpacked(data: bytes) -> Any:
+    return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
 
 
 def _check_archive(data: bytes, path: Path) -> None:

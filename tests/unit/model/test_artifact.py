@@ -10,6 +10,7 @@ import zipfile
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from image_classifier.errors import UserError
@@ -208,3 +209,24 @@ def test_a_numpy_archive_is_refused(tmp_path):
     np.savez(tmp_path / "x.npz", a=np.ones(3))
     with pytest.raises(UserError):
         artifact.load(tmp_path / "x.npz")
+
+
+def test_safetensors_are_read_and_what_is_damaged_in_them_is_refused(tmp_path):
+    data = safetensors.torch.save(tensors())
+    found = artifact.load(stored(tmp_path / "model.safetensors", data))
+    assert found.card is None
+    assert found.sha256 == digest_bytes(data)
+    assert all(torch.equal(found.tensors[name], value) for name, value in tensors().items())
+    size, header = int.from_bytes(data[:8], "little"), data[8:]
+    hostile = {
+        "cut": data[:-1],
+        "more": data + b"\0",
+        "a longer header": (size + 10**12).to_bytes(8, "little") + header,
+        "a view beyond": data.replace(b"[32,224]", b"[32,924]"),
+        "a shape beyond": data.replace(b"[4,3,2,2]", b"[4,3,2,9]"),
+        "no header": data[:8] + b"{" * size + data[8 + size :],
+    }
+    for what, changed in hostile.items():
+        assert changed != data, what
+        with pytest.raises(UserError):
+            artifact.load(stored(tmp_path / "model.safetensors", changed))
