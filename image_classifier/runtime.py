@@ -144,8 +144,8 @@ def _on_huge_pages(libc: ctypes.CDLL) -> bool:
     return accepted
 
 
-def versions() -> dict[str, str]:
-    """The versions of the libraries that compute."""
+def versions(*more: str) -> dict[str, str]:
+    """The versions of the libraries that compute; `more` are those that one model needs besides."""
     from importlib.metadata import version  # noqa: PLC0415  (slow to import, rarely needed)
 
-    return {name: version(name) for name in ("torch", "torchvision", "numpy", "pillow", "scikit-learn")}
+    return {name: version(name) for name in ("torch", "torchvision", "numpy", "pillow", "scikit-learn", *more)}

@@ -53,7 +53,7 @@ def prepare() -> list[str]:
 def train() -> list[str]:
     """Train; the network is there for what has to be fetched and a tracking server, the GPU where there is one."""
     given = arguments("arguments.train")
-    fetched = {f"--pretrained_model={names.PUBLISHED_WEIGHTS}", FROM_A_DATABASE}
+    fetched = {*(f"--pretrained_model={name}" for name in names.PUBLISHED_WEIGHTS), FROM_A_DATABASE}
     fetches = tracked() or not fetched.isdisjoint(given)
     options = [*network(wanted=fetches), *data(writable=False), *gpu()]
     known = ("DB_PASS", *(FOR_TRACKING if tracked() else ()))

@@ -19,6 +19,7 @@ from step import run, set_outputs, temporary, variable
 
 EXPERIMENTS = "experiments"
 PARENT = "pretrained_model"  # the one setting of the form that also names a workflow run
+NO_FILE = ("", names.NO_WEIGHTS, *names.PUBLISHED_WEIGHTS)
 DESCRIPTION = "db_connect.yaml"  # at the root of the repository: which database and query `database` is
 SETTINGS = tuple(name for name in names.IN_THE_FORM if name != PARENT)
 TEXTS = ("experiment_name", "run_name", "dataset_folder", *names.IN_THE_FORM, "overrides", "runner")
@@ -51,7 +52,7 @@ def main() -> None:
             "model": model_outside(parent),
             "parent_run": parent_run,
             "lfs": ",".join(wanted(dataset, parent)),
-            "cache": cache_key(dataset, given.get("model", "") if parent == names.PUBLISHED_WEIGHTS else ""),
+            "cache": cache_key(dataset, given.get("model", "") if parent in names.PUBLISHED_WEIGHTS else ""),
         }
     )
 
@@ -119,7 +120,7 @@ def check_dataset(dataset: str) -> str:
 
 def check_parent(value: str) -> tuple[str, str]:
     """The trainer's `--pretrained_model`, and the workflow run to fetch it from."""
-    if value in ("", names.PUBLISHED_WEIGHTS):
+    if value in NO_FILE:
         return value, ""
     if value.startswith("run:"):
         number = value.removeprefix("run:")
@@ -133,7 +134,7 @@ def check_parent(value: str) -> tuple[str, str]:
             return os.path.relpath(path, EXPERIMENTS), ""
     raise UserError(
         f"{PARENT} {value!r} is neither under {EXPERIMENTS}/ nor in the repository",
-        f"give the path of a committed {names.MODEL}, {names.PUBLISHED_WEIGHTS}, or run:<number of a workflow run>",
+        f"give the path of a committed {names.MODEL}, {names.IMAGENET}, or run:<number of a workflow run>",
     )
 
 
@@ -145,7 +146,7 @@ def model_outside(parent: str) -> str:
 def wanted(dataset: str, parent: str) -> list[str]:
     """The paths, without links, whose files must be there in full and not as pointers to Git LFS."""
     paths = [Path(dataset)] if dataset not in names.NAMED_DATA and Path(dataset).exists() else []
-    if parent not in ("", names.PUBLISHED_WEIGHTS):
+    if parent not in NO_FILE:
         model = Path(os.path.normpath(Path(EXPERIMENTS, parent)))
         # The parent's other files are what the summary compares with.
         paths.append(model.parent if model.is_relative_to(EXPERIMENTS) else model)

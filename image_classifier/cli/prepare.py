@@ -11,7 +11,7 @@ from image_classifier.data.store import Store, is_store
 from image_classifier.errors import UserError
 from image_classifier.settings.composition import Composition, compose
 from image_classifier.settings.names import NAMED_DATA
-from image_classifier.training.choice import default_model
+from image_classifier.training.choice import default_model, preparation_of
 
 logger = logging.getLogger(__name__)
 
@@ -45,10 +45,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _prepared(arguments: argparse.Namespace, composition: Composition) -> Store:
+    folder = composition.dataset_folder
+    how = preparation_of(composition.config, folder, arguments.experiments_folder, access(arguments))
     return preparing.prepare(
-        composition.dataset_folder, cache_folder=cache_folder(arguments), output=arguments.output,
-        access=access(arguments), **composition.config.data_settings(),
-    )  # fmt: skip
+        folder, cache_folder=cache_folder(arguments), output=arguments.output, access=access(arguments), **how
+    )
 
 
 def _tell(store: Store) -> int:

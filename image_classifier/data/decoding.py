@@ -13,6 +13,7 @@ from typing import Any, TypedDict
 from PIL import Image, UnidentifiedImageError
 
 from image_classifier.data.pixels import FORMATS, MAX_PIXELS, fitted, read_rgb
+from image_classifier.settings.inputs import Fitting
 
 # Small images are pasted below one another and copied out together: 20 µs an image less than one by one.
 _SHEET_PIXELS = 1 << 18
@@ -28,6 +29,8 @@ class Chunk(TypedDict):
     width: int
     paths: list[str]
     native: bool  # every image must already have this height and width
+    interpolation: str  # else it is fitted with this filter,
+    crop: float  # and this share of its shorter side is kept
 
 
 class Decoded(TypedDict):
@@ -44,6 +47,7 @@ class Decoded(TypedDict):
 def decode(chunk: Chunk) -> Decoded:
     """Fill the chunk's rows; a file that cannot be used is reported, never raised."""
     height, width = chunk["height"], chunk["width"]
+    fitting = Fitting(chunk["interpolation"], chunk["crop"])
     at_once = min(len(chunk["paths"]), max(1, _SHEET_PIXELS // (height * width)))
     decoded: Decoded = {
         "array": chunk["array"], "first": chunk["first"], "count": len(chunk["paths"]),
@@ -65,7 +69,7 @@ def decode(chunk: Chunk) -> Decoded:
                     continue
                 decoded["sizes"].append((image.height, image.width))
                 if not chunk["native"]:
-                    image = fitted(image, width)
+                    image = fitted(image, width, fitting)
                 elif image.size != (width, height):
                     return decoded | {"mismatch": path}
                 sheet.paste(image, (0, height * position))

@@ -19,6 +19,7 @@ from image_classifier.data.store import array_name
 from image_classifier.data.tables import Column, Table, encoded
 from image_classifier.data.workers import decoded
 from image_classifier.errors import UserError
+from image_classifier.settings.inputs import PLAIN, Fitting
 
 Shape = tuple[int, int, int]
 FALLBACK_SIZE = 64
@@ -46,11 +47,13 @@ def write_rows(folder: Path, examples: dict[str, Examples], columns: Sequence[Co
     return (1, 1, sum(len(column.numbers) for column in columns))
 
 
-def write_inputs(folder: Path, examples: dict[str, Examples], image_size: int | None, *, quiet: bool) -> Shape:
+def write_inputs(
+    folder: Path, examples: dict[str, Examples], image_size: int | None, fitting: Fitting, *, quiet: bool
+) -> Shape:
     """Write every split's images at one size; the shape (H, W, C) that they got."""
     if all(isinstance(split.images, np.ndarray) for split in examples.values()):
         return _write_pixels(
-            folder, {name: cast("Pixels", split.images) for name, split in examples.items()}, image_size
+            folder, {name: cast("Pixels", split.images) for name, split in examples.items()}, image_size, fitting
         )
     images = {name: cast("Sequence[ImageFile]", split.images) for name, split in examples.items()}
     if image_size is None and (native := _first_size(images)):
@@ -59,7 +62,7 @@ def write_inputs(folder: Path, examples: dict[str, Examples], image_size: int | 
         for name in images:
             files.remove(folder / array_name(name, "inputs"))
     size = image_size or FALLBACK_SIZE
-    write_files(folder, images, (size, size, 3), native=False, quiet=quiet)
+    write_files(folder, images, (size, size, 3), native=False, fitting=fitting, quiet=quiet)
     return (size, size, 3)
 
 
@@ -75,18 +78,18 @@ def new_array(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.me
     return np.memmap(path, dtype, "r+", start, shape)
 
 
-def _write_pixels(folder: Path, images: dict[str, Pixels], image_size: int | None) -> Shape:
+def _write_pixels(folder: Path, images: dict[str, Pixels], image_size: int | None, fitting: Fitting) -> Shape:
     height, width, channels = next(iter(images.values())).shape[1:]
     if image_size is not None:
         height = width = image_size
     for name, pixels in images.items():
         array = new_array(folder / array_name(name, "inputs"), (len(pixels), height, width, channels), np.uint8)
-        if pixels.shape[1:3] == (height, width):
+        if image_size is None or (pixels.shape[1:3] == (height, width) and fitting.crop == 1):
             array[:] = pixels
         else:
             for row, image in enumerate(pixels):
                 picture = Image.fromarray(image.squeeze(-1) if channels == 1 else image)
-                array[row] = np.asarray(fitted(picture, height)).reshape(height, width, channels)
+                array[row] = np.asarray(fitted(picture, height, fitting)).reshape(height, width, channels)
     return (height, width, channels)
 
 
@@ -108,6 +111,7 @@ def write_files(
     *,
     native: bool,
     quiet: bool,
+    fitting: Fitting = PLAIN,
     hint: str = _NO_STRAYS,
 ) -> bool:
     """Decode all files into new arrays; False as soon as one that should be `native` is of another size.
@@ -122,6 +126,7 @@ def write_files(
             {
                 "array": str(array.filename), "start": array.offset + first * array.strides[0], "first": first,
                 "height": shape[0], "width": shape[1], "paths": [file.path for file in part], "native": native,
+                "interpolation": fitting.interpolation, "crop": fitting.crop,
             }
             for first, part in _parts(split)
         )  # fmt: skip

@@ -11,6 +11,7 @@ from PIL import ExifTags, Image, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 
 from image_classifier.data import jpeg
+from image_classifier.settings.inputs import PLAIN, Fitting
 
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 # A quarter of a gigabyte as RGB: where Pillow starts to warn of a decompression bomb.
@@ -116,11 +117,11 @@ def _scaled(image: Image.Image) -> Image.Image:
     return Image.fromarray(gray)
 
 
-def fitted(image: Image.Image, size: int) -> Image.Image:
-    """The central square, resampled to `size`; antialiased bilinear, which never leaves the range of its input."""
-    if image.size != (size, size):
-        side = min(image.size)
+def fitted(image: Image.Image, size: int, fitting: Fitting = PLAIN) -> Image.Image:
+    """The central square, resampled to `size` with antialiasing; bilinear never leaves the range of its input."""
+    if image.size != (size, size) or fitting.crop < 1:
+        side = min(image.size) * fitting.crop
         left, top = (image.width - side) / 2, (image.height - side) / 2
         box = (left, top, left + side, top + side)
-        image = image.resize((size, size), Image.Resampling.BILINEAR, box=box)
+        image = image.resize((size, size), Image.Resampling[fitting.interpolation.upper()], box=box)
     return image

@@ -21,6 +21,7 @@ from image_classifier.data.tables import Column, as_json
 from image_classifier.data.writing import write_store
 from image_classifier.errors import UserError
 from image_classifier.settings.database import AS_USUAL, Access
+from image_classifier.settings.inputs import PLAIN, Fitting
 from image_classifier.settings.names import DATABASE, NAMED_DATA
 
 _STALE_SECONDS = 3600
@@ -39,11 +40,13 @@ def prepare(
     target_column: str | None = None,
     group_column: str | None = None,
     drop_columns: tuple[str, ...] = (),
+    fitting: Fitting = PLAIN,
     columns: Sequence[Column] | None = None,
     access: Access = AS_USUAL,
 ) -> Store:
     """The data set's store, from the cache if nothing has changed, else made now (into `output` if that is given).
 
+    `fitting` says how images become squares of `image_size`, where they do not keep their own.
     `columns` are those of a run that other rows are to be read as; a data set's own come from its training rows.
     """
     if access.given and dataset_folder != DATABASE:
@@ -53,6 +56,8 @@ def prepare(
         return _as_asked(open_store(folder), image_size, group_column, output)
     names = ColumnNames(target_column, group_column, drop_columns)
     asked = {"image_size": image_size, "split_seed": split_seed, "columns": columns, **names._asdict()}
+    if image_size is not None and fitting != PLAIN:
+        asked |= fitting.described()
     into = output if output is not None and not output.exists() else None
 
     def known(identity: str) -> Store | None:
@@ -129,6 +134,7 @@ def _settings(source: Source, asked: Mapping[str, Any]) -> dict[str, Any]:
     """How a source's examples are stored, as the store's index tells it."""
     seed = asked["split_seed"] if source.draws_test else None
     settings = {"kind": source.kind, "image_size": asked["image_size"], "split_seed": seed}
+    settings |= {name: asked[name] for name in ("interpolation", "crop") if name in asked}
     return settings if source.query_sha256 is None else settings | {"query_sha256": source.query_sha256}
 
 

@@ -13,6 +13,7 @@ from image_classifier.data.inputs import Shape, write_files
 from image_classifier.data.sources.folder import ignored
 from image_classifier.data.store import array_name
 from image_classifier.errors import UserError
+from image_classifier.settings.inputs import PLAIN, Fitting
 
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow
 
@@ -48,12 +49,14 @@ def _below(folder: Path) -> Iterator[str]:
         yield from (f"{where}/{name}" for name in sorted(names) if not ignored(name))
 
 
-def read_images(images: Sequence[ImageFile], shape: Shape) -> Pixels:
-    """The files' pixels (N, H, W, C); all that cannot be read are named in one error."""
+def read_images(images: Sequence[ImageFile], shape: Shape, fitting: Fitting = PLAIN) -> Pixels:
+    """The files' pixels (N, H, W, C), fitted as in training; all that cannot be read are named in one error."""
     height, width, channels = shape
     with files.scratch_folder() as folder:
         native = height != width
-        if not write_files(folder, {"asked": images}, (height, width, 3), native=native, quiet=True, hint=_LEAVE_OUT):
+        if not write_files(
+            folder, {"asked": images}, (height, width, 3), native=native, fitting=fitting, quiet=True, hint=_LEAVE_OUT
+        ):
             raise UserError(f"the model takes images of {height}×{width} pixels only", "resize them first")
         pixels: Pixels = np.load(folder / array_name("asked", "inputs"))
     if channels == len(_LUMA):

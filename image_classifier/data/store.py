@@ -13,6 +13,7 @@ from image_classifier import files
 from image_classifier.data.examples import Labels, Pixels
 from image_classifier.data.tables import Column, Encoded, columns_from
 from image_classifier.errors import UserError, one_line
+from image_classifier.settings.inputs import PLAIN, Fitting, fitting_in
 
 FORMAT = 1
 INDEX = "store.json"
@@ -52,6 +53,7 @@ class Store:
     draws_test: bool  # whether the test split was drawn here, because the source has none
     columns: tuple[Column, ...] | None = None  # of a table: what the numbers of a row are
     query_sha256: str | None = None  # of the query that chose the examples in a database
+    fitting: Fitting = PLAIN  # how its images became squares, where they did not keep their own size
 
 
 class DamagedStoreError(UserError):
@@ -120,6 +122,7 @@ def open_store(folder: Path) -> Store:
             draws_test=index["manifest"]["split_seed"] is not None,
             columns=_columns(index),
             query_sha256=index["manifest"].get("query_sha256"),
+            fitting=fitting_in(index["manifest"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
         raise _damaged(folder, f"{INDEX} is not as it was written ({one_line(error)})") from error

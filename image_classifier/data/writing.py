@@ -16,6 +16,7 @@ from image_classifier.data.splits import numbered
 from image_classifier.data.store import FORMAT, INDEX, array_name, content_digest
 from image_classifier.data.tables import Column, Encoded, Table, as_json, fitted
 from image_classifier.randomness import bits, key
+from image_classifier.settings.inputs import fitting_in
 
 
 def write_store(
@@ -28,7 +29,8 @@ def write_store(
         columns = settings["columns"] or fitted(rows, settings["where"])
         shape = write_rows(folder, examples, columns, settings["where"])
     else:
-        shape = write_inputs(folder, examples, settings["image_size"], quiet=quiet)
+        fitting = fitting_in(settings)
+        shape = write_inputs(folder, examples, settings["image_size"], fitting, quiet=quiet)
     for split, part in examples.items():
         new_array(folder / array_name(split, "labels"), part.labels.shape, np.int64)[:] = part.labels
     _write_groups(folder, examples)
@@ -51,7 +53,7 @@ def write_store(
         "manifest": {
             "kind": settings["kind"],
             "split_seed": settings["split_seed"],
-            **({"query_sha256": settings["query_sha256"]} if "query_sha256" in settings else {}),
+            **{name: settings[name] for name in ("query_sha256", "interpolation", "crop") if name in settings},
             "files": {split: list(part.names or ()) for split, part in examples.items()} if named else None,
         },
     }

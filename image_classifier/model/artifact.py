@@ -17,6 +17,7 @@ from torch import Tensor
 from image_classifier import files, lfs
 from image_classifier.errors import UserError
 from image_classifier.model import legacy
+from image_classifier.settings.inputs import fitting_in
 
 _HEADER_BYTES = 8  # before the header of safetensors, which is JSON: its length
 _DTYPES = (
@@ -38,6 +39,7 @@ class Artifact:
     tensors: dict[str, Tensor]
     card: dict[str, Any] | None
     sha256: str
+    revision: str | None = None  # the commit of a repository that it was fetched from
 
 
 def dumps(tensors: Mapping[str, Tensor], card: Mapping[str, Any]) -> bytes:
@@ -135,7 +137,20 @@ def _is_input(described: Any) -> bool:
     if not isinstance(described, dict):
         return False
     shape, columns = described.get("shape", []), described.get("columns") or []
-    return isinstance(shape, list) and isinstance(columns, list) and all(map(_is_column, columns))
+    if not isinstance(shape, list) or not isinstance(columns, list) or not all(map(_is_column, columns)):
+        return False
+    return "crop" not in described or _is_published(described, shape)
+
+
+def _is_published(described: dict[str, Any], shape: list[Any]) -> bool:
+    """Whether it tells fully what published weights were trained on."""
+    try:
+        fitting_in(described)
+    except (KeyError, TypeError, ValueError):
+        return False
+    parts = [shape, described.get("mean"), described.get("std")]
+    numbers = all(isinstance(part, list) and all(type(each) in (int, float) for each in part) for part in parts)
+    return numbers and len(shape) == 3 and bool(described["mean"]) and bool(described["std"])
 
 
 def _is_column(described: Any) -> bool:

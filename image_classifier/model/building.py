@@ -63,7 +63,10 @@ def _try(model: nn.Module, shape: tuple[int, int, int], refusal: str, hint: str)
 
 
 def head(model: nn.Module) -> str:
-    """The name of the layer that gives the classes: the last one with weights of its own to that end."""
+    """The name of the layer that gives the classes: the one its package names, else the last with weights."""
+    known: str | None = getattr(model, "head_name", None)
+    if known:
+        return known
     names: list[str] = [name for name, module in model.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)]
     return names[-1]
 

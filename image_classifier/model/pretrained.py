@@ -13,6 +13,7 @@ from image_classifier.model.building import head
 logger = logging.getLogger(__name__)
 
 _SHOWN = 4
+_COUNT = ".num_batches_tracked"
 
 
 def start_from(model: nn.Module, parent: Artifact, classes: Sequence[str], origin: str) -> None:
@@ -44,11 +45,15 @@ def fill(model: nn.Module, tensors: Mapping[str, Tensor], origin: str, hint: str
 
 
 def _named_as_in(model: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors under this model's names: without DataParallel's prefix, with the wrapper's around torchvision's."""
+    """The tensors under this model's names: without DataParallel's prefix, with the wrapper's around other packages'.
+
+    Files from before torch 0.4.1 lack the batches that a normalisation has seen, which decide nothing here.
+    """
     plain = {name.removeprefix("module."): value for name, value in tensors.items()}
     wrapped = {f"body.{name}": value for name, value in plain.items()}
-    own = model.state_dict().keys()
-    return wrapped if len(own & wrapped.keys()) > len(own & plain.keys()) else plain
+    own = model.state_dict()
+    named = wrapped if len(own.keys() & wrapped.keys()) > len(own.keys() & plain.keys()) else plain
+    return {name: value for name, value in own.items() if name.endswith(_COUNT)} | named
 
 
 def _head(

@@ -1,5 +1,6 @@
 """torchvision's classifiers by their names, and the weights published for them."""
 
+import dataclasses
 import http.client
 import logging
 import re
@@ -14,19 +15,25 @@ from image_classifier import files
 from image_classifier.errors import UserError
 from image_classifier.model import artifact
 from image_classifier.model.pooling import AdaptiveMean
+from image_classifier.settings.inputs import Fitting, PublishedInput
 
 logger = logging.getLogger(__name__)
 
 _SIZED = {"vit": "image_size", "maxvit": "input_size"}  # architectures that are built for one image size
 
 
-class Published(nn.Module):
-    """A torchvision classifier; gray images are given to its three input channels alike."""
+# The names inside densenet's layers have a dot more in the published files than in the network (pytorch/vision#474).
+_DENSE = re.compile(r"(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\..*)")
 
-    def __init__(self, body: nn.Module, channels: int) -> None:
+
+class Published(nn.Module):
+    """A classifier of another package; gray images are given to its three input channels alike."""
+
+    def __init__(self, body: nn.Module, channels: int, head_name: str | None = None) -> None:
         super().__init__()
         self.body = body
         self.gray = channels == 1
+        self.head_name = f"body.{head_name}" if head_name else None
 
     def forward(self, images: Tensor) -> Tensor:
         """The logits."""
@@ -57,23 +64,33 @@ def _repeat_on_gpus(body: nn.Module) -> None:
         body.avgpool = AdaptiveMean(height, width)  # type: ignore[arg-type]
 
 
-def weights(name: str) -> artifact.Artifact:
-    """The weights torchvision publishes for `name`: from the hub's cache folder, else downloaded; digest checked."""
-    return artifact.load(_cached(name) or _download(name))
+def published_input(name: str) -> PublishedInput:
+    """What the weights of `name` are evaluated with by torchvision itself."""
+    preset = models.get_model_weights(name).DEFAULT.transforms()
+    size, resized = preset.crop_size[0], preset.resize_size[0]
+    fitting = Fitting(preset.interpolation.value, size / resized)
+    return PublishedInput(size, tuple(preset.mean), tuple(preset.std), fitting)
+
+
+def weights(name: str, _revision: str | None = None) -> artifact.Artifact:
+    """The weights torchvision publishes for `name`: from torch's cache folder, else downloaded; digest checked."""
+    found = artifact.load(_cached(name) or _download(name))
+    return dataclasses.replace(found, tensors={_DENSE.sub(r"\1\2", key): each for key, each in found.tensors.items()})
 
 
 def _url(name: str) -> str:
     return str(models.get_model_weights(name).DEFAULT.url)
 
 
-def _folder() -> Path:
+def folder() -> Path:
+    """Where torch keeps published weights."""
     return Path(torch.hub.get_dir()) / "checkpoints"
 
 
 def _cached(name: str) -> Path | None:
     """The official file, or another of this architecture, if its digest begins as its own name says."""
-    official = _folder() / Path(_url(name)).name
-    others = sorted(path for path in _folder().glob(f"{name}-*.pth") if path != official)
+    official = folder() / Path(_url(name)).name
+    others = sorted(path for path in folder().glob(f"{name}-*.pth") if path != official)
     path = next((path for path in (official, *others) if path.is_file()), None)
     if path is not None:
         _check_digest(path)
@@ -97,7 +114,7 @@ def _prefix(file_name: str) -> str:
 
 def _download(name: str) -> Path:
     url = _url(name)
-    target = _folder() / Path(url).name
+    target = folder() / Path(url).name
     logger.info("downloading %s", url)
     files.make_folder(target.parent)
     try:

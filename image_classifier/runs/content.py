@@ -18,6 +18,8 @@ class Input(TypedDict):
     shape: Annotated[list[OneOrMore], 3]
     mean: list[Number]
     std: list[Annotated[float, Within(1e-300, 1e300)]]
+    interpolation: NotRequired[Literal["bilinear", "bicubic"]]  # with `crop`, where weights have a published input
+    crop: NotRequired[Annotated[float, Within(1e-3, 1)]]
     columns: NotRequired[list[ColumnRecord]]
 
 
@@ -42,6 +44,7 @@ class Card(TypedDict):
     runtime: RuntimeRecord
     versions: dict[str, str]
     parent_sha256: Digest | None
+    parent_revision: NotRequired[str]  # the commit of the hub's repository that the weights are of
 
 
 class ConfigRecord(TypedDict):

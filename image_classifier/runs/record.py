@@ -14,7 +14,8 @@ from image_classifier.errors import UserError
 from image_classifier.runs import formats
 from image_classifier.runs.content import Begun, Finished, RuntimeRecord
 from image_classifier.settings.config import FIELDS, Config
-from image_classifier.settings.families import MODELS, family
+from image_classifier.settings.families import family, is_model
+from image_classifier.settings.inputs import Fitting, fitting_in
 from image_classifier.settings.layers import Kind, Origin
 from image_classifier.settings.names import ERROR_SETS, METRICS, RECORD
 
@@ -84,6 +85,11 @@ class Run:
         return None if described is None else columns_from(described)
 
     @property
+    def fitting(self) -> Fitting:
+        """How its images became squares."""
+        return fitting_in(self.card["input"])
+
+    @property
     def noun(self) -> str:
         """What its examples are called."""
         return "images" if self.columns is None else "rows"
@@ -137,7 +143,7 @@ def read(folder: Path) -> Run:
 
 def _agreements(run: Run) -> Iterator[tuple[str, bool]]:
     """What one part of a record says of another."""
-    yield "config.model is none that this version knows", run.record["config"]["model"] in MODELS
+    yield "config.model is none that this version knows", is_model(run.record["config"]["model"])
     classes, described = run.classes, run.card["input"]
     channels, columns = described["shape"][2], run.columns
     yield "card.classes has fewer than two names, or one twice", len(set(classes)) == len(classes) > 1

@@ -23,6 +23,7 @@ from image_classifier.settings.layers import (
     deciding,
     recipe_of,
 )
+from image_classifier.settings.names import NO_WEIGHTS
 
 _MAX_FILE_BYTES = 1 << 20
 _ONE_PER_LINE = "write one `name: value` per line; a list of values is for image_classifier sweep"
@@ -43,7 +44,10 @@ class Composition:
         lacking = [
             name for name, origin in self.origins.items() if origin == DEFAULT and FIELDS[name].metadata["recipe"]
         ]
-        return dataclasses.asdict(self.config) | dict.fromkeys(lacking)
+        values = dataclasses.asdict(self.config) | dict.fromkeys(lacking)
+        if values["pretrained_model"] is None and self.origins["pretrained_model"] != DEFAULT:
+            values["pretrained_model"] = NO_WEIGHTS  # an empty value would leave it to the recipe
+        return values
 
     def replace(self, name: str, value: Any, origin: Origin) -> "Composition":
         """The same with another value of one setting."""
@@ -79,6 +83,8 @@ def compose(layers: Sequence[Layer], model: str | None = None, origin: Origin = 
 
 def _with(merged: Any, name: str, value: Any, origin: Origin) -> Any:
     """The settings with this value, if it is one that the setting can have."""
+    if name == "pretrained_model" and value == NO_WEIGHTS:
+        value = None
     try:
         merged = OmegaConf.merge(merged, {name: value})
     except OmegaConfBaseException as error:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from image_classifier.errors import UserError, suggestion
-from image_classifier.settings.families import MODELS, family
-from image_classifier.settings.names import PUBLISHED_WEIGHTS
+from image_classifier.settings.families import MODELS, TIMM, family, is_model
+from image_classifier.settings.names import IMAGENET, NO_WEIGHTS
 
 
 def setting(
@@ -57,7 +57,8 @@ class Config:
 
     model: str = setting(dataclasses.MISSING, "network to train; by default chosen by the data", choices=MODELS)
     image_size: int | None = setting(
-        None, "side of the prepared images in pixels; by default the native size if all have one, else 64",
+        None, "side of the prepared images in pixels; by default the published weights' own, else the native size if "
+        "all have one, else 64",
         low=4, high=1024,
     )  # fmt: skip
     width: int | None = setting(None, "channels of the narrowest layer (sprint)", low=8, high=1024, recipe=True)
@@ -101,7 +102,8 @@ class Config:
     )  # fmt: skip
     pretrained_model: str | None = setting(
         None,
-        f"start from this model.pth (under the experiments folder), or `{PUBLISHED_WEIGHTS}` for published weights",
+        f"start from this model.pth (under the experiments folder), or `{IMAGENET}` for the weights that are published "
+        f"for the model; `{NO_WEIGHTS}` where the recipe has some",
     )
     freeze_backbone: bool = setting(False, "train only the last layer")
     precision: str = setting(
@@ -159,6 +161,8 @@ def check(field: dataclasses.Field[Any], value: Any, origin: object) -> None:
         return
     if field.name == "num_threads":
         valid = value == "auto" or bool(re.fullmatch(r"[1-9][0-9]{0,3}", str(value)))
+    elif field.name == "model":
+        valid = is_model(value)
     elif about["choices"]:
         valid = value in about["choices"]
     elif about["low"] is not None:
@@ -186,7 +190,7 @@ def expected(field: dataclasses.Field[Any]) -> str:
 def _hint(field: dataclasses.Field[Any], value: Any) -> str:
     if not field.metadata["choices"]:
         return str(field.metadata["help"])
-    models = f"models: {', '.join(MODELS)}"
+    models = f"models: {', '.join(MODELS)}, {TIMM}"
     near = suggestion(str(value), field.metadata["choices"])
     return near or (models if field.name == "model" else str(field.metadata["help"]))
 

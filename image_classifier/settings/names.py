@@ -19,7 +19,10 @@ DATABASE = "database"  # what the query of --db_connect finds
 NAMED_DATA = (*BUILT_IN_DATA, DATABASE)  # no paths
 DEFAULT_DATASET = "data/cifar_dataset"  # CIFAR-10, downloaded where it is missing
 
-PUBLISHED_WEIGHTS = "torchvision"  # as --pretrained_model: what torchvision publishes for the model
+# As --pretrained_model: the weights that are published for the model (the second for torchvision's models only), and
+# none, where its recipe says otherwise.
+IMAGENET, TORCHVISION, NO_WEIGHTS = "imagenet", "torchvision", "none"
+PUBLISHED_WEIGHTS = (IMAGENET, TORCHVISION)
 
 # The settings with a field of their own in GitHub's form, in its order; every other one fits into `overrides`.
 IN_THE_FORM = ("model", "learning_rate", "momentum", "num_epochs", "num_workers", "batch_size", "pretrained_model")

@@ -10,6 +10,7 @@ from image_classifier import cpus, runs
 from image_classifier.data.preparing import prepare
 from image_classifier.errors import UserError
 from image_classifier.runs import Run
+from image_classifier.settings.config import Config
 from image_classifier.settings.database import AS_USUAL, Access
 from image_classifier.settings.layers import Kind, Layer, Origin
 from image_classifier.settings.names import check_name
@@ -18,6 +19,7 @@ from image_classifier.sweep import record as sweep_record
 from image_classifier.sweep.grid import Axes, Child
 from image_classifier.sweep.record import Sweep
 from image_classifier.tracking import Where
+from image_classifier.training.choice import preparation_of
 
 _THREADS = "num_threads"
 _SHARE = Origin(Kind.SWEEP, "the sweep")
@@ -77,7 +79,7 @@ def plan(request: SweepRequest) -> SweepPlan:
             _refuse_other_settings(child, trained[child.name], threads_given=given)
     threads = None if given else _threads(request.at_once, earlier)
     _refuse_too_many_threads(children, threads, request.at_once)
-    _prepare(children, request.cache_folder, request.access)
+    _prepare(children, request)
     axes = {name: list(dict.fromkeys(child.values[name] for child in children)) for name in children[0].values}
     fixed = {name: value for layer in request.layers for name, value in layer.values.items() if name not in axes}
     return SweepPlan(axes, fixed, children, threads, earlier, trained)
@@ -102,6 +104,8 @@ def _refuse_other_settings(child: Child, trained: Run, *, threads_given: bool) -
     before = dataclasses.asdict(trained.config) | {"dataset_folder": trained.record["dataset_folder"]}
     if trained.origins["batch_size"].kind is Kind.DATA:
         asked.pop("batch_size")  # it was made smaller because there are few examples, and would be again
+    if asked["image_size"] is None:
+        asked.pop("image_size")  # it is the weights' where they have one
     for name, value in (asked | {"dataset_folder": child.dataset_folder}).items():
         if name not in before or before[name] != value:
             raise UserError(
@@ -110,14 +114,23 @@ def _refuse_other_settings(child: Child, trained: Run, *, threads_given: bool) -
             )
 
 
-def _prepare(children: Sequence[Child], cache_folder: Path, access: Access) -> None:
+def _prepare(children: Sequence[Child], request: SweepRequest) -> None:
     """Prepare each data set once and not in every worker; where none can be, there is nothing to train."""
-    wanted = {(child.dataset_folder, *child.config.data_settings().items()): child for child in children}
+    wanted = {
+        (child.dataset_folder, *child.config.data_settings().items(), *_weights(child.config)): child
+        for child in children
+    }
     errors = []
     for child in wanted.values():
         try:
-            prepare(child.dataset_folder, cache_folder=cache_folder, access=access, **child.config.data_settings())
+            how = preparation_of(child.config, child.dataset_folder, request.experiments_folder, request.access)
+            prepare(child.dataset_folder, cache_folder=request.cache_folder, access=request.access, **how)
         except UserError as error:  # the runs that need it will say so
             errors.append(error)
     if len(errors) == len(wanted):
         raise errors[0]
+
+
+def _weights(config: Config) -> tuple[str, ...]:
+    """What decides the input of the weights that a training starts from."""
+    return (config.model, config.pretrained_model) if config.pretrained_model else ()

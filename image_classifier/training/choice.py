@@ -1,12 +1,14 @@
-"""The model that is trained where none is named."""
+"""What a training does where nothing is said: the model, and the size of its images."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from image_classifier.data.outline import outline
+from image_classifier.settings.config import Config
 from image_classifier.settings.database import AS_USUAL, Access
 from image_classifier.settings.layers import DEFAULT, Kind, Layer, Origin, dataset_of, latest
-from image_classifier.settings.names import PUBLISHED_WEIGHTS
+from image_classifier.settings.names import NO_WEIGHTS, PUBLISHED_WEIGHTS
 
 _SMALL = 16  # pixels a side: up to here `cnn`, which sees such images whole
 
@@ -18,10 +20,19 @@ def default_model(
     if latest(layers, "model") is not None:
         return None, DEFAULT
     parent = latest(layers, "pretrained_model")
-    model = None if parent in (None, PUBLISHED_WEIGHTS) else _model_of(experiments_folder / str(parent))
+    model = None if parent in (None, NO_WEIGHTS, *PUBLISHED_WEIGHTS) else _model_of(experiments_folder / str(parent))
     if model:
         return model, Origin(Kind.PARENT, f"the card of {parent}")
     return _by_the_data(layers, access)
+
+
+def preparation_of(config: Config, dataset_folder: str, experiments_folder: Path, access: Access) -> dict[str, Any]:
+    """How a training with these settings would have its data prepared."""
+    if config.pretrained_model is None:
+        return config.data_settings()
+    from image_classifier.training import parent  # noqa: PLC0415  (torch, which only a parent needs here)
+
+    return parent.preparation(config, dataset_folder, parent.input_of(config, experiments_folder), access)
 
 
 def _by_the_data(layers: Sequence[Layer], access: Access) -> tuple[str, Origin]:

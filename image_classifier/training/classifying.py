@@ -18,6 +18,7 @@ from image_classifier.data.tables import Column, Encoded, encoded
 from image_classifier.errors import UserError
 from image_classifier.model import inference
 from image_classifier.runs import Run
+from image_classifier.settings.inputs import PLAIN, Fitting
 from image_classifier.training.trained import model_of, runtime_to_predict
 
 AT_ONCE = 256  # images in a batch, where that many fit into memory
@@ -30,7 +31,7 @@ def predictions(run: Run, paths: Sequence[Path], batch_size: int | None) -> tupl
     """The name of every example in the paths, in their order, and the probabilities of its classes."""
     if run.columns is None:
         images = image_files(paths)
-        shares = classify(run, read_ahead(images, run.card["input"]["shape"]), batch_size)
+        shares = classify(run, read_ahead(images, run.card["input"]["shape"], run.fitting), batch_size)
         return [shown(image.path) for image in images], shares
     pieces = [_rows_of(path, run.columns) for path in paths]
     counted = [(shown(str(path)), len(rows)) for path, rows in zip(paths, pieces, strict=True)]
@@ -57,12 +58,12 @@ def classify(run: Run, pieces: Iterable[Pixels | Encoded], batch_size: int | Non
     return np.concatenate(parts)
 
 
-def read_ahead(images: Sequence[ImageFile], shape: tuple[int, int, int]) -> Iterator[Pixels]:
+def read_ahead(images: Sequence[ImageFile], shape: tuple[int, int, int], fitting: Fitting = PLAIN) -> Iterator[Pixels]:
     """The images' pixels in pieces; while a GPU works on one, the next is read."""
     at_once = max(1, _PIECE_BYTES // math.prod(shape))
     pieces = [images[start : start + at_once] for start in range(0, len(images), at_once)]
     threads = 1 if runtime.has_gpu() else 0  # on a CPU, reading needs the cores that the network would use
-    return prefetched(lambda piece: read_images(piece, shape), pieces, threads)
+    return prefetched(lambda piece: read_images(piece, shape, fitting), pieces, threads)
 
 
 def _rows_of(path: Path, columns: Sequence[Column]) -> Encoded:

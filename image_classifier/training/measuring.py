@@ -1,5 +1,6 @@
 """A finished run measured again: on its own data, or on other data that its model can read."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def opened(run: Run, dataset_folder: str | None, cache_folder: Path, access: Acc
     data = dataset_folder or run.record["dataset_folder"]
     # A database that is named may be another one.
     own = dataset_folder is None or (data == run.record["dataset_folder"] and data != DATABASE)
-    how = run.config.data_settings() | {"columns": None}
+    how = run.config.data_settings() | {"columns": None, "fitting": run.fitting}
     if not own and outline(data, 0, access).is_table:
         how |= {"image_size": None, "columns": run.columns, "group_column": None}
     elif not own:
@@ -44,7 +45,8 @@ def opened(run: Run, dataset_folder: str | None, cache_folder: Path, access: Acc
         )
     if unfit:
         raise UserError(f"{run.name} cannot be measured on {dataset_folder}: {unfit}", "give data like its own")
-    return store
+    described = run.card["input"]
+    return dataclasses.replace(store, mean=tuple(described["mean"]), std=tuple(described["std"]))
 
 
 def is_own(store: Store, run: Run) -> bool:
@@ -109,12 +111,11 @@ def _predict_other(model: nn.Module, store: Store, run: Run, runtime: Runtime) -
             f"it knows {', '.join(run.classes[:8])}{' …' * (len(run.classes) > 8)}",
         )
     number = np.array([run.classes.index(name) for name in store.classes])
-    mean, std = (tuple(run.card["input"][name]) for name in ("mean", "std"))
     arrays: Arrays = {}
     for name, splits in (("test", ("train", "test") if store.draws_test else ("test",)), ("val", ("val",))):
         labels, shares = [np.empty(0, np.int64)], [np.empty((0, len(run.classes)), np.float32)]
         for split in (store.splits[each] for each in splits if each in store.splits):
-            batches = measuring(split, np.arange(len(split.labels)), mean, std, runtime, model=model)
+            batches = measuring(split, np.arange(len(split.labels)), store.mean, store.std, runtime, model=model)
             found = inference.probabilities(model, batches.epoch(0), runtime, len(run.classes))
             labels.append(number[found[0]])
             shares.append(found[1])

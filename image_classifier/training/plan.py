@@ -13,10 +13,9 @@ from torch import nn
 from image_classifier import runs
 from image_classifier.data.preparing import prepare
 from image_classifier.data.store import Store
-from image_classifier.data.tables import as_json, columns_from
+from image_classifier.data.tables import as_json
 from image_classifier.errors import UserError
-from image_classifier.model import artifact, building, pretrained
-from image_classifier.model.artifact import Artifact
+from image_classifier.model import building
 from image_classifier.runs import Run
 from image_classifier.runtime import Runtime, activate, resolve, versions
 from image_classifier.settings.composition import Composition, compose, config_layer
@@ -24,14 +23,22 @@ from image_classifier.settings.config import FIELDS, Config, spelled
 from image_classifier.settings.database import AS_USUAL, Access
 from image_classifier.settings.families import TABLE_MODELS, family
 from image_classifier.settings.layers import Kind, Layer, Origin, deciding, latest
-from image_classifier.settings.names import NAMED_DATA, PUBLISHED_WEIGHTS
+from image_classifier.settings.names import NAMED_DATA
 from image_classifier.training.choice import default_model
 from image_classifier.training.examples import Selection, augmentation, select
+from image_classifier.training.parent import (
+    Parent,
+    described,
+    parent_of,
+    preparation,
+    seen_as,
+    start_from,
+    warn_of_size,
+)
 
 logger = logging.getLogger(__name__)
 
 _STEPS, _SMALLEST_BATCH = 20, 16  # steps an epoch should have, if its batches do not get smaller than this
-_PUBLISHED_SIDE = 96  # below, published weights see far less than the 224 pixels they were trained on
 _OTHER_RUN = "leave the setting out, or train a new run"
 
 
@@ -64,22 +71,29 @@ def plan(
     if composition.origins["model"].kind is Kind.DATA:
         logger.info("model %s, chosen by %s", config.model, composition.origins["model"])
     runtime = _runtime(config, earlier)
-    store = prepare(composition.dataset_folder, cache_folder=cache_folder, access=access, **config.data_settings())
+    begins_from = parent_of(config, experiments_folder, earlier.card.get("parent_revision") if earlier else None)
+    known = begins_from.input if begins_from else None
+    prepared = preparation(config, composition.dataset_folder, known, access)
+    if prepared["image_size"] != config.image_size:
+        composition = composition.replace("image_size", prepared["image_size"], Origin(Kind.PARENT, "the weights"))
+    store = prepare(composition.dataset_folder, cache_folder=cache_folder, access=access, **prepared)
     if earlier:
         _refuse_other_data(store, composition.dataset_folder, earlier)
     _refuse_unfit(store, config)
+    if known:
+        warn_of_size(known, store, composition.dataset_folder, access)
+    store = seen_as(store, known)
     selection = select(store, config)
     _refuse_too_few(len(selection.learn), len(store.splits["test"].labels))
     composition = _with_enough_steps(composition, len(selection.learn))
     config = composition.config
     activate(runtime)
     model = building.build(config, len(store.classes), store.shape)
-    parent = _parent(config, experiments_folder)
-    if parent:
-        _start_from(parent, model, store, config)
+    if begins_from:
+        start_from(begins_from, model, store, config)
     if config.freeze_backbone:
         building.freeze_backbone(model)
-    card = _card(config, store, runtime, parent)
+    card = _card(config, store, runtime, begins_from)
     if earlier:
         _compare_cards(earlier.card, card, earlier.name)
     return TrainingPlan(composition, store, selection, runtime, model.to(runtime.torch_device), card)
@@ -177,52 +191,26 @@ def _with_enough_steps(composition: Composition, count: int) -> Composition:
     return composition.replace("batch_size", most, Origin(Kind.DATA, f"the data ({origin} has {batch})"))
 
 
-def _parent(config: Config, experiments_folder: Path) -> Artifact | None:
-    """The model that the training starts from, if it starts from one."""
-    if config.pretrained_model is None:
-        return None
-    if config.pretrained_model != PUBLISHED_WEIGHTS:
-        return artifact.load(experiments_folder / config.pretrained_model)
-    weights = family(config.model).published
-    if weights is None:
-        raise UserError(
-            f"torchvision publishes no weights for {config.model}",
-            "choose --model resnet18 or another of torchvision's, or a run's model.pth",
-        )
-    found: Artifact = building.imported(weights)(config.model)
-    return found
-
-
-def _start_from(parent: Artifact, model: nn.Module, store: Store, config: Config) -> None:
-    """Load the parent's weights, if it was trained on data like this."""
-    origin = str(config.pretrained_model)
-    if origin == PUBLISHED_WEIGHTS and min(store.shape[:2]) < _PUBLISHED_SIDE:
-        logger.warning("published weights were trained at 224 pixels: --image_size 224 may do much better")
-    described = (parent.card or {}).get("input", {}).get("columns")
-    before = None if described is None else columns_from(described)
-    # The first layer takes a row's numbers by their place: other columns in these places would mean nothing to it.
-    if before is not None and before != store.columns:
-        names = ", ".join(column.name for column in before)
-        raise UserError(f"{origin} was trained on other columns or categories: {names}", "train without it")
-    pretrained.start_from(model, parent, store.classes, origin)
-
-
-def _card(config: Config, store: Store, runtime: Runtime, parent: Artifact | None) -> dict[str, Any]:
+def _card(config: Config, store: Store, runtime: Runtime, begins_from: Parent | None) -> dict[str, Any]:
     """What can change a number, and nothing else; what `auto` and a path stood for is recorded in their stead."""
     resolved = ("device", "precision", "num_threads", "pretrained_model")
     columns = {} if store.columns is None else {"columns": as_json(store.columns)}
     # Never the query: nobody should be tempted to run what stands in an artifact.
     query = {} if store.query_sha256 is None else {"query_sha256": store.query_sha256}
+    weights = begins_from.artifact if begins_from else None
+    revision = {"parent_revision": weights.revision} if weights and weights.revision else {}
+    fitted = described(store, begins_from.input if begins_from else None)
     return {
         "format": 1,
         "settings": {name: value for name, value in config.numeric().items() if name not in resolved},
         "classes": list(store.classes),
-        "input": {"shape": list(store.shape), "mean": list(store.mean), "std": list(store.std), **columns},
+        "input": {"shape": list(store.shape), "mean": list(store.mean), "std": list(store.std), **fitted, **columns},
         "dataset_digest": store.digest,
         **query,
         "runtime": runtime.as_dict(),
-        "versions": versions(),
-        "parent_sha256": parent.sha256 if parent else None,
+        "versions": versions(*family(config.model).packages),
+        "parent_sha256": weights.sha256 if weights else None,
+        **revision,
     }
 
 

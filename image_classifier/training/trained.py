@@ -49,7 +49,8 @@ def runtime_of(run: Run) -> Runtime:
         config = dataclasses.replace(config, num_threads="auto")
     possible = bearable and (before["device"] == "cpu" or runtime.has_gpu())
     found = Runtime(**before) if possible else runtime.of(config)
-    alike = found.capability == runtime.capability(found.device) and run.card["versions"] == runtime.versions()
+    versions = runtime.versions(*family(config.model).packages)
+    alike = found.capability == runtime.capability(found.device) and run.card["versions"] == versions
     if not (possible and alike):
         logger.warning("this machine or its libraries are not those of %s: the last digits may differ", run.name)
     runtime.activate(found)

@@ -20,7 +20,7 @@ def chunk(tmp_path, picture):
     pixels = [picture(path) for path in paths]
     np.full((4, 8, 8, 3), 7, np.uint8).tofile(tmp_path / "array")
     about = {"array": str(tmp_path / "array"), "start": 8 * 8 * 3, "first": 1, "height": 8, "width": 8}
-    return {**about, "native": True, "paths": list(map(str, paths))}, pixels
+    return {**about, "native": True, "interpolation": "bilinear", "crop": 1.0, "paths": list(map(str, paths))}, pixels
 
 
 def rows(chunk):

@@ -27,7 +27,14 @@ def chunks(tmp_path, picture):
     truth = [picture(tmp_path / "images" / f"{number}.jpg") for number in range(3)]
     array = new_array(tmp_path / "x.npy", (3, 8, 8, 3), np.uint8)
     paths = [str(tmp_path / "images" / f"{number}.jpg") for number in range(3)]
-    about = {"array": str(tmp_path / "x.npy"), "height": 8, "width": 8, "native": True}
+    about = {
+        "array": str(tmp_path / "x.npy"),
+        "height": 8,
+        "width": 8,
+        "native": True,
+        "interpolation": "bilinear",
+        "crop": 1.0,
+    }
     questions = [about | {"start": array.offset + row * 192, "first": row, "paths": [paths[row]]} for row in range(3)]
     return questions, (np.stack(truth), array)
 
