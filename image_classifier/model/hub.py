@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,11 +21,28 @@ from image_classifier.settings.inputs import INTERPOLATIONS, Fitting, PublishedI
 logger = logging.getLogger(__name__)
 
 _FILE = "model.safetensors"
-_IMAGENET = 1000  # classes
+_BODY = "body."  # what the wrapper puts before a network's names
 _MORE = "https://huggingface.co/timm lists timm's networks and their weights"
 
 
-def build(num_classes: int, shape: tuple[int, int, int], model: str) -> Published:
+class Timm(Published):
+    """A classifier of timm, which takes weights of its earlier versions and, where it can, of other image sizes."""
+
+    def fitted(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The tensors as timm itself would name and resize them for this network."""
+        own = self.state_dict()
+        convert = getattr(sys.modules[type(self.body).__module__], "checkpoint_filter_fn", None)
+        if convert is None or all(name in own and own[name].shape == each.shape for name, each in tensors.items()):
+            return tensors
+        plain = {name.removeprefix(_BODY): each for name, each in tensors.items()}
+        try:
+            converted: dict[str, Tensor] = convert(plain, self.body)
+        except (KeyError, RuntimeError, ValueError, AttributeError, IndexError):
+            return tensors  # of another network: what does not fit is told of all together
+        return {f"{_BODY}{name}": each for name, each in converted.items()}
+
+
+def build(num_classes: int, shape: tuple[int, int, int], model: str) -> Timm:
     """The named network with a head for `num_classes`, freshly initialised; it fetches nothing."""
     name, about = _known(model)
     if not isinstance(about.classifier, str):
@@ -38,7 +56,7 @@ def build(num_classes: int, shape: tuple[int, int, int], model: str) -> Publishe
     except (ValueError, AssertionError, RuntimeError, TypeError) as error:
         hint = f"its weights fit --image_size {about.input_size[1]}"
         raise UserError(f"{model} cannot be built for images of {height}×{width} pixels: {error}", hint) from error
-    return Published(body, channels, about.classifier)
+    return Timm(body, channels, about.classifier)
 
 
 def published_input(model: str) -> PublishedInput:
@@ -49,22 +67,22 @@ def published_input(model: str) -> PublishedInput:
 
 
 def weights(model: str, revision: str | None = None) -> artifact.Artifact:
-    """The published weights at the commit `revision`, else at the newest one, under the network's names.
+    """The published weights at the commit `revision`, else at the newest one.
 
     They come from where somebody has put them, else from the hub's cache, else from the hub.
     """
-    name, about = _known(model)
+    _, about = _known(model)
     if not about.hf_hub_id:
         raise UserError(f"timm publishes no weights for {model} as safetensors", _MORE)
     placed = folder() / f"{about.hf_hub_id.replace('/', '--')}.safetensors"
     if placed.is_file():
-        return _named(name, artifact.load(placed))
+        return artifact.load(placed)
     path = _cached(about.hf_hub_id, revision) or _download(model, about.hf_hub_id, revision, placed)
     found = artifact.load(path.resolve())
     promised = path.resolve().name  # the hub names a large file by its digest
     if re.fullmatch(r"[0-9a-f]{64}", promised) and promised != found.sha256:
         raise UserError(f"{path} has another sha256 than the hub gives", "remove the file, so that it is fetched again")
-    return dataclasses.replace(_named(name, found), revision=path.parent.name)
+    return dataclasses.replace(found, revision=path.parent.name)
 
 
 def _known(model: str) -> tuple[str, PretrainedCfg]:
@@ -76,29 +94,19 @@ def _known(model: str) -> tuple[str, PretrainedCfg]:
     return name, cast("PretrainedCfg", timm.get_pretrained_cfg(name))
 
 
-def _named(name: str, found: artifact.Artifact) -> artifact.Artifact:
-    """The tensors as this version of the network calls them; timm itself renames those of older versions."""
-    body = timm.create_model(name, pretrained=False)
-    rename = getattr(sys.modules[type(body).__module__], "checkpoint_filter_fn", None)
-    if rename is None or found.tensors.keys() == body.state_dict().keys():
-        return found
-    renamed: dict[str, Tensor] = rename(dict(found.tensors), body)
-    return dataclasses.replace(found, tensors=renamed)
-
-
 def _cached(repository: str, revision: str | None) -> Path | None:
     path = try_to_load_from_cache(repository, _FILE, revision=revision)
     return Path(path) if isinstance(path, str) else None
 
 
 def _download(model: str, repository: str, revision: str | None, placed: Path) -> Path:
+    address = hf_hub_url(repository, _FILE, revision=revision)
     logger.info("fetching the weights of %s from the hub", model)
     try:
         # Asked first, because the download itself would ask six times and wait in between.
-        get_hf_file_metadata(hf_hub_url(repository, _FILE, revision=revision), token=False)
-        return Path(hf_hub_download(repository, _FILE, revision=revision, token=False))  # no secret is sent
+        get_hf_file_metadata(address, token=False)  # no secret is sent
+        return Path(hf_hub_download(repository, _FILE, revision=revision, token=False))
     except Exception as error:  # the hub's client and what it is made of have many kinds
-        address = f"https://huggingface.co/{repository}/resolve/{revision or 'main'}/{_FILE}"
         raise UserError(
             f"the weights of {model} could not be fetched: {next(iter(str(error).splitlines()), '')}",
             f"fetch {address} elsewhere and put it at {placed}, or leave --pretrained_model out",

@@ -1,7 +1,7 @@
 """Start from another run's model, from a plain state_dict, or from published weights."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -53,7 +53,8 @@ def _named_as_in(model: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, T
     wrapped = {f"body.{name}": value for name, value in plain.items()}
     own = model.state_dict()
     named = wrapped if len(own.keys() & wrapped.keys()) > len(own.keys() & plain.keys()) else plain
-    return {name: value for name, value in own.items() if name.endswith(_COUNT)} | named
+    fitted: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = getattr(model, "fitted", lambda given: given)
+    return {name: value for name, value in own.items() if name.endswith(_COUNT)} | fitted(named)
 
 
 def _head(

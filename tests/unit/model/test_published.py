@@ -3,8 +3,10 @@
 import functools
 import http.server
 import io
+import re
 import resource
 import threading
+from collections import OrderedDict
 
 import pytest
 import torch
@@ -131,3 +133,58 @@ def test_a_gray_image_gives_a_published_network_three_equal_channels():
     image = torch.randn(2, 1, 32, 32)
     with torch.no_grad():
         assert torch.equal(gray(image), colour(image.repeat(1, 3, 1, 1)))
+
+
+# The smallest of each kind.
+KINDS = (
+    "alexnet", "convnext_tiny", "densenet121", "efficientnet_b0", "efficientnet_v2_s", "maxvit_t", "mnasnet0_5",
+    "mobilenet_v2", "mobilenet_v3_small", "regnet_x_400mf", "regnet_y_400mf", "resnet18", "resnext50_32x4d",
+    "shufflenet_v2_x0_5", "squeezenet1_1", "swin_t", "swin_v2_t", "vgg11", "vgg11_bn", "vit_b_32", "wide_resnet50_2",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_network_has_as_many_weights_as_the_published_one(name):
+    """torchvision tells of each published file how many weights are in it, and its size in MB."""
+    weights = torchvision.models.get_model_weights(name).DEFAULT
+    side = published.published_input(name).size
+    with torch.device("cpu" if name.startswith("regnet") else "meta"):
+        body = published.build(1000, (side, side, 3), name).body
+    assert sum(each.numel() for each in body.parameters()) == weights.meta["num_params"]
+    megabytes = sum(each.numel() * each.element_size() for each in body.state_dict().values()) / 2**20
+    assert megabytes == pytest.approx(weights.meta["_file_size"], rel=0.02, abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("mobilenet_v2", (224, 224 / 232, "bilinear")),
+        ("alexnet", (224, 224 / 256, "bilinear")),
+        ("swin_t", (224, 224 / 232, "bicubic")),
+        ("efficientnet_b7", (600, 1.0, "bicubic")),
+        ("vit_h_14", (518, 1.0, "bicubic")),
+    ],
+)
+def test_the_published_input_is_what_the_weights_are_evaluated_with(name, known):
+    found = published.published_input(name)
+    assert (found.size, found.fitting.crop, found.fitting.interpolation) == known
+    assert (found.mean, found.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+def test_a_densenet_of_2017_is_read_with_the_names_it_was_written_with(cache):
+    """A dot inside the layers' names, no counts of batches, the format before torch 1.6 (pytorch/vision#474, #2068)."""
+    model = torchvision.models.densenet121(weights=None)
+    theirs = model.state_dict()
+    old = OrderedDict(
+        (re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", name), each)
+        for name, each in theirs.items()
+        if not name.endswith("num_batches_tracked")
+    )
+    assert "features.denseblock1.denselayer1.norm.1.running_mean" in old
+    stream = io.BytesIO()
+    torch.save(old, stream, _use_new_zipfile_serialization=False)
+    (cache / f"densenet121-{digest_bytes(stream.getvalue())[:8]}.pth").write_bytes(stream.getvalue())
+    network = build(compose(model="densenet121"), 3, (64, 64, 3))
+    start_from(network, published.weights("densenet121"), list("abc"), "torchvision")
+    ours = network.body.state_dict()
+    assert all(torch.equal(theirs[name], ours[name]) for name in theirs if not name.startswith("classifier."))
