@@ -34,7 +34,7 @@ PROGRAMS = {
 IMPORTED = (  # what one would wait for; a module that is not there is imported by no command either
     "torch", "torchvision", "sklearn.ensemble", "sklearn.linear_model", "sklearn.naive_bayes", "sklearn.neighbors",
     "sklearn.svm", "skops.io", "pyarrow.csv", "pyarrow.parquet", "matplotlib.pyplot", "PIL.Image", "omegaconf", "tqdm",
-    "mlflow", "mlflow.tracking", "mlflow.store.tracking.sqlalchemy_store", "dvc.cli", "dvc.repo", "s3fs",
+    "timm", "mlflow", "mlflow.tracking", "mlflow.store.tracking.sqlalchemy_store", "dvc.cli", "dvc.repo", "s3fs",
 )  # fmt: skip
 
 

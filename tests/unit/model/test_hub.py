@@ -189,7 +189,8 @@ def test_weights_of_another_network_are_refused_by_name(published):
         start_from(network, found, list("abc"), "imagenet")
 
 
-# From timm's results on ImageNet (results/results-imagenet.csv, commit 0173a139): millions of weights; all were trained with bicubic images.
+# Millions of weights in timm's results on ImageNet (results/results-imagenet.csv, commit 0173a139), where all of these
+# have bicubic images.
 RESULTS = [
     ("convnext_base.fb_in22k_ft_in1k", 88.59),
     ("regnety_120.sw_in12k_ft_in1k", 51.82),

@@ -188,3 +188,9 @@ def test_a_densenet_of_2017_is_read_with_the_names_it_was_written_with(cache):
     start_from(network, published.weights("densenet121"), list("abc"), "torchvision")
     ours = network.body.state_dict()
     assert all(torch.equal(theirs[name], ours[name]) for name in theirs if not name.startswith("classifier."))
+
+
+def test_an_earlier_file_in_the_cache_has_the_input_of_its_own(cache):
+    assert published.published_input("mobilenet_v2").fitting.crop == 224 / 232
+    (cache / "mobilenet_v2-b0353104.pth").write_bytes(b"")
+    assert published.published_input("mobilenet_v2").fitting.crop == 224 / 256
