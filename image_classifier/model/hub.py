@@ -4,7 +4,6 @@ import dataclasses
 import logging
 import re
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,7 +27,7 @@ _MORE = "https://huggingface.co/timm lists timm's networks and their weights"
 class Timm(Published):
     """A classifier of timm, which takes weights of its earlier versions and, where it can, of other image sizes."""
 
-    def fitted(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    def converted(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         """The tensors as timm itself would name and resize them for this network."""
         own = self.state_dict()
         convert = getattr(sys.modules[type(self.body).__module__], "checkpoint_filter_fn", None)

@@ -53,8 +53,8 @@ def _named_as_in(model: nn.Module, tensors: Mapping[str, Tensor]) -> dict[str, T
     wrapped = {f"body.{name}": value for name, value in plain.items()}
     own = model.state_dict()
     named = wrapped if len(own.keys() & wrapped.keys()) > len(own.keys() & plain.keys()) else plain
-    fitted: Callable[[Mapping[str, Tensor]], Mapping[str, Tensor]] = getattr(model, "fitted", lambda given: given)
-    return {name: value for name, value in own.items() if name.endswith(_COUNT)} | fitted(named)
+    convert: Callable[[dict[str, Tensor]], dict[str, Tensor]] = getattr(model, "converted", lambda given: given)
+    return {name: value for name, value in own.items() if name.endswith(_COUNT)} | convert(named)
 
 
 def _head(

@@ -12,7 +12,7 @@ ALWAYS = {
     *("symlink", "symlink_to", "link", "hardlink_to", "chmod", "lchmod", "chown", "truncate", "ftruncate"),
     *("copyfile", "copytree", "copy2", "move", "make_archive", "unpack_archive", "extractall", "tofile"),
     *("mkstemp", "mkdtemp", "mktemp", "NamedTemporaryFile", "TemporaryDirectory", "urlretrieve"),
-    *("imsave", "download_url_to_file"),
+    *("imsave", "download_url_to_file", "hf_hub_download"),
     *("put_file", "get_file", "pipe_file", "cp_file", "rm"),  # fsspec's
 }
 # Names that are harmless on other objects: only on these they change the disk.
@@ -45,6 +45,7 @@ EXCEPTIONS = {
         "image_classifier.model.published",
         "torch.hub.download_url_to_file",
     ): "torch's own cache, written atomically",
+    ("image_classifier.model.hub", "hf_hub_download"): "the hub's own cache, written atomically",
 }
 
 

@@ -7,8 +7,11 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image, UnidentifiedImageError
+from sklearn.datasets import load_sample_image
+from torchvision.transforms import functional as transforms
 
 from image_classifier.data.pixels import RefusedError, fitted, header_size, read_rgb
+from image_classifier.settings.inputs import Fitting
 
 GRADIENT = np.arange(64, dtype=np.uint8).reshape(8, 8)
 
@@ -275,3 +278,31 @@ def test_what_has_no_header_of_an_image_has_no_size_and_a_pipe_is_not_waited_for
     os.mkfifo(tmp_path / "pipe")
     for name in ("notes.txt", "empty.png", "pipe", "missing", "."):
         assert header_size(str(tmp_path / name)) is None
+
+
+@pytest.mark.parametrize("fitting", [Fitting("bilinear", 0.5), Fitting("bicubic", 0.5)])
+@pytest.mark.parametrize("size", [(16, 24), (16, 16), (8, 8)])
+def test_of_a_share_of_the_shorter_side_the_centre_remains(size, fitting):
+    """Also of an image that has the right size already."""
+    ramp = np.linspace(0, 255, size[1])[None, :, None].repeat(size[0], 0).repeat(3, 2).astype(np.uint8)
+    seen = np.asarray(fitted(Image.fromarray(ramp), 8, fitting))[4, :, 0].astype(int)
+    kept = size[0] * 0.5 / size[1] * 255  # of the way from black to white
+    assert np.ptp(seen) == pytest.approx(kept, abs=kept / 4)
+    assert seen.mean() == pytest.approx(127, abs=3)
+    whole = np.asarray(fitted(Image.fromarray(ramp), 8))[4, :, 0].astype(int)
+    assert np.ptp(whole) > 1.5 * np.ptp(seen)
+
+
+@pytest.mark.parametrize(("name", "crop"), [("bilinear", 224 / 256), ("bicubic", 0.95), ("bicubic", 1.0)])
+def test_a_photo_is_seen_as_torchvision_and_timm_evaluate_theirs(name, crop):
+    """The shorter side scaled to size / crop, then the centre cut out: in two steps that round to whole pixels."""
+    photo = Image.fromarray(load_sample_image("china.jpg"))
+    small = transforms.resize(photo, round(224 / crop), transforms.InterpolationMode(name))
+    theirs = coarse(transforms.center_crop(small, [224, 224]))
+    assert np.abs(coarse(fitted(photo, 224, Fitting(name, crop))) - theirs).mean() < 2.5
+    assert crop == 1 or np.abs(coarse(fitted(photo, 224)) - theirs).mean() > 7
+
+
+def coarse(image):
+    """The means of squares of 8 pixels, which a shift by less than a pixel changes little."""
+    return np.asarray(image, float).reshape(28, 8, 28, 8, 3).mean((1, 3))

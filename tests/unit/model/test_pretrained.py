@@ -108,6 +108,18 @@ def test_the_head_is_found_in_every_family(model, expected):
     assert network.get_submodule(expected).weight.shape[0] == 7
 
 
+def test_a_file_from_before_torch_0_4_1_lacks_what_decides_nothing():
+    old, new = build(compose(model="resnet18"), 3, (64, 64, 3)), build(compose(model="resnet18"), 3, (64, 64, 3))
+    counts = [name for name in old.state_dict() if name.endswith("num_batches_tracked")]
+    assert len(counts) == 20
+    given = {name: value for name, value in old.body.state_dict().items() if f"body.{name}" not in counts}
+    start_from(new, artifact.Artifact(given, None, "0" * 64), list("abc"), "resnet18-5c106cde.pth")
+    assert all(torch.equal(value, old.state_dict()[name]) for name, value in new.state_dict().items())
+    broken = artifact.Artifact({name: each for name, each in given.items() if "running_var" not in name}, None, "")
+    with pytest.raises(UserError, match="running_var is missing"):
+        start_from(new, broken, list("abc"), "resnet18-5c106cde.pth")
+
+
 def test_a_misfit_says_what_images_the_parent_saw():
     card = {"classes": list("abc"), "settings": {"model": "cnn"}, "input": {"shape": [8, 8, 1]}}
     gray = artifact.Artifact(dict(network(3).state_dict()), card, "0" * 64)

@@ -214,6 +214,17 @@ def test_a_whole_config_gives_every_setting_of_its_model(model):
     }
 
 
+def test_none_is_said_where_the_recipe_has_weights():
+    recipe = compose_config(model="efficientnet_lite0")
+    assert (recipe.pretrained_model, compose_config(model="cnn").pretrained_model) == ("imagenet", None)
+    composed = compose([flag_layer({"pretrained_model": "none"})], "efficientnet_lite0")
+    assert composed.config.pretrained_model is None
+    assert composed.values()["pretrained_model"] == "none"
+    again = compose([config_layer(composed.config, CODE)], "efficientnet_lite0")
+    assert again.config.pretrained_model is None
+    assert compose([], "cnn").values()["pretrained_model"] is None
+
+
 def yaml_of(model):
     return yaml.safe_load(read_recipe(model)) or {}
 
