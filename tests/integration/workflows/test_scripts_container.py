@@ -45,6 +45,7 @@ def test_no_stage_has_a_network_unless_it_fetches(command):
     assert "--network=none" not in command("prepare", DATASET="data/cifar_dataset")
     assert "--network=none" in command("train", DATASET="data/cifar_dataset")
     assert "--network=none" not in command("train", "--pretrained_model=torchvision")
+    assert "--network=none" not in command("train", "--pretrained_model=imagenet")
     assert "--network=none" in command("notify")
 
 

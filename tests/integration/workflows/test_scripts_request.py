@@ -188,6 +188,15 @@ def test_a_parent_in_the_repository_is_given_as_the_trainer_takes_it(given, argu
     assert (step.outputs["lfs"], step.outputs["model"], step.outputs["parent_run"]) == (lfs, model, "")
 
 
+@pytest.mark.parametrize("word", ["imagenet", "torchvision", "none"])
+def test_published_weights_and_none_are_no_files(word, asked):
+    step = asked(pretrained_model=word, model="resnet18", dataset_folder="digits")
+    assert step.code == 0, step.stderr
+    assert arguments(asked.job)[-1] == f"--pretrained_model={word}"
+    assert (step.outputs["lfs"], step.outputs["model"], step.outputs["parent_run"]) == ("", "", "")
+    assert step.outputs["cache"] == ("" if word == "none" else "data-resnet18")
+
+
 def test_the_parent_of_a_workflow_run_is_left_to_the_step_that_fetches_it(asked):
     step = asked(pretrained_model="run:123", dataset_folder="digits")
     assert step.outputs["parent_run"] == "123"
