@@ -48,7 +48,7 @@ def write_rows(folder: Path, examples: dict[str, Examples], columns: Sequence[Co
 
 
 def write_inputs(
-    folder: Path, examples: dict[str, Examples], image_size: int | None, fitting: Fitting, *, quiet: bool
+    folder: Path, examples: dict[str, Examples], image_size: int | None, fitting: Fitting = PLAIN, *, quiet: bool
 ) -> Shape:
     """Write every split's images at one size; the shape (H, W, C) that they got."""
     if all(isinstance(split.images, np.ndarray) for split in examples.values()):
