@@ -80,7 +80,7 @@ def compose(layers: Sequence[Layer], model: str | None = None, origin: Origin = 
 def _with(merged: Any, name: str, value: Any, origin: Origin) -> Any:
     """The settings with this value, if it is one that the setting can have."""
     try:
-        merged = OmegaConf.merge(merged, {name: value})
+        merged = OmegaConf.unsafe_merge(merged, {name: value})  # as merge, without a copy of all settings for each
     except OmegaConfBaseException as error:
         raise UserError(
             f"{name} must be {expected(FIELDS[name])}, not {value!r} (from {origin})", FIELDS[name].metadata["help"]
