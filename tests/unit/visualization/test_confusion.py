@@ -67,7 +67,7 @@ def test_counts_are_written_only_where_they_fit(classes, cells_written):
     assert bool(figure.axes[0].texts) is cells_written
 
 
-@pytest.mark.parametrize("classes", [2, 34, 35, 1000])
+@pytest.mark.parametrize("classes", [2, 34, 35, 400])
 def test_labels_are_thinned_and_never_overlap(classes):
     names = [f"a long class name {index}" for index in range(classes)]
     figure = plot.confusion_figure(counts(classes), counts(classes, 1), names)
