@@ -88,6 +88,11 @@ def array_name(split: str, part: str) -> str:
     return f"{split}_{part}.npy"
 
 
+def array_names() -> set[str]:
+    """The files that a store may have beside its index."""
+    return {array_name(*part) for part in _ARRAYS}
+
+
 def content_digest(index: dict[str, Any]) -> str:
     """The sha256 of everything in a store that can change a number, and of nothing else."""
     numeric = {name: index[name] for name in ("format", "classes", "shape", "mean", "std")}
@@ -149,14 +154,13 @@ def _checked_index(index: Any) -> list[str]:
     height, width, channels = index["shape"]
     columns = _columns(index)
     least, most = (0.0, 1.0) if columns is None else (-sys.float_info.max, sys.float_info.max)
-    expected = {array_name(*part) for part in _ARRAYS}
     checks = {
         "shape": all(isinstance(n, int) and n > 0 for n in (height, width, channels)),
         "classes": len(index["classes"]) > 1 and all(isinstance(name, str) for name in index["classes"]),
         "mean": len(index["mean"]) == channels and all(least <= value <= most for value in index["mean"]),
         "std": len(index["std"]) == channels and all(0 < value <= most for value in index["std"]),
         "columns": columns is None or (height, width, channels) == (1, 1, sum(len(each.numbers) for each in columns)),
-        "files": set(index["files"]) <= expected,
+        "files": set(index["files"]) <= array_names(),
         "duplicates": isinstance(index["duplicates"], int),
         "image_size": index["image_size"] is None or isinstance(index["image_size"], int),
         "digest": index["digest"] == content_digest(index),
