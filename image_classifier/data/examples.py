@@ -19,11 +19,22 @@ Stat = tuple[str, int, int, int]
 
 
 class ImageFile(NamedTuple):
-    """A file to decode; its size in bytes stands for the work that it is."""
+    """A file to decode, or a part of one; its size in bytes stands for the work that it is."""
 
     path: str
     bytes: int
     name: str | None = None  # to call it by: the row that names it, or what it is a copy of
+    start: int | None = None  # where in a file with several it begins
+
+    @property
+    def called(self) -> str:
+        """What to call it in a message."""
+        return self.path if self.name is None else self.name
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """Where it is in a file with several, and how long it is."""
+        return None if self.start is None else (self.start, self.bytes)
 
 
 class ColumnNames(NamedTuple):

@@ -62,7 +62,7 @@ def prepare(
         found: Source | Store
         if dataset_folder == DATABASE:
             spool = kept.enter_context(_spool(cache_folder))
-            found = database.database_source(access, names, spool, known=known)
+            found = database.database_source(access, names, spool, known=known, quiet=quiet)
         else:
             found = recognised(dataset_folder, folder, names, quiet=quiet)
         if isinstance(found, Store):
