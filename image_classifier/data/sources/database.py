@@ -5,8 +5,11 @@ row's key and class, never all images.
 """
 
 import hashlib
+import itertools
+import logging
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +19,7 @@ from image_classifier import files
 from image_classifier.data.examples import ColumnNames, Examples, ImageFile, Source, Stat, shown
 from image_classifier.data.pixels import content_size
 from image_classifier.data.progress import Progress
+from image_classifier.data.sources.query_identity import read_if_new
 from image_classifier.data.sources.querying import Row, read
 from image_classifier.data.sources.records import Records
 from image_classifier.data.sources.table import labelled
@@ -29,6 +33,8 @@ if TYPE_CHECKING:
 
 IMAGE = "image"
 _DIGEST_BYTES = hashlib.sha256().digest_size
+_LOOKED_AT = 1000  # rows, to tell what the images are
+_logger = logging.getLogger(__name__)
 
 Batches = Iterator[list[Row]]
 Found = tuple[tuple[str, ...], dict[str, Examples]]
@@ -39,13 +45,13 @@ def database_source(
     chosen: ColumnNames,
     spool: Path,
     *,
-    known: Callable[[str], Store | None],  # noqa: ARG001  (no query has an identity yet)
+    known: Callable[[str], Store | None] | None,
     quiet: bool = False,
 ) -> Source | Store:
     """What the query of `access` finds now; `spool` is a folder for the images, which must last until they are stored.
 
     `chosen` names the columns of the class and the group where they are not called `label` and `group`. Where `known`
-    has the store of what would be read, that is the answer.
+    has the store of what would be read, that is the answer, and no image is read.
     """
     source = described(access)
 
@@ -60,17 +66,22 @@ def database_source(
             return _images(source, names, batches, called, spool / "images", quiet=quiet)
         return _table(source, names, batches, called, chosen.drop_columns)
 
-    return read(source, access.password(), consume)
+    found, identity = read_if_new(source, access.password(), consume, known)
+    if isinstance(found, Source):
+        return replace(found, identity=identity)
+    _logger.info("%s finds what it found before: it is in %s", _where(source), found.folder)
+    return found
 
 
 def sizes(access: Access, look: Callable[[Iterator[tuple[int, int] | None] | None], Any]) -> Any:
-    """What `look` makes of the images' heights and widths, which are read as it asks for them; None: a table."""
+    """What `look` makes of the images' heights and widths, of the first rows; None: a table."""
 
     def consume(names: list[str], batches: Batches) -> Any:
         if IMAGE not in names:
             return look(None)
         at = names.index(IMAGE)
-        return look(content_size(row[at]) for batch in batches for row in batch if isinstance(row[at], bytes))
+        some = itertools.islice((row[at] for batch in batches for row in batch), _LOOKED_AT)
+        return look(content_size(content) for content in some if isinstance(content, bytes))
 
     return read(described(access), access.password(), consume, attempts=1)
 
@@ -190,7 +201,8 @@ def _table(
         examples = {}
         for split, members in splits.items():
             chosen_rows = np.array([place[at] for at in members], np.int64)
-            examples[split] = Examples(labels[chosen_rows], rows.take(chosen_rows), None, records.groups(members))
+            known = records.names(members) if "key" in records.columns else None
+            examples[split] = Examples(labels[chosen_rows], rows.take(chosen_rows), known, records.groups(members))
         unseen = set(labels.tolist()) - set(examples["train"].labels.tolist())
         if unseen:
             raise UserError(

@@ -196,6 +196,14 @@ def test_bad_cells_of_a_table_are_refused(database, prepared, change, said):
         prepared("database", access=access)
 
 
+def test_rows_of_a_table_are_called_by_their_keys(database, prepared):
+    store = prepared("database", access=database(measured(), TABLE))
+    names = [name for part in store.splits.values() for name in part.names]
+    assert sorted(map(int, names)) == sorted(row[0] for row in measured())
+    query = TABLE.replace("key, ", "") + " ORDER BY key"
+    assert prepared("database", access=database(measured(), query)).splits["train"].names is None
+
+
 def test_the_outline_reads_no_more_than_it_needs(database, pets):
     rows = rows_of(pets)
     assert outline("database", 16, database(rows)).size == (8, 8)
@@ -205,6 +213,10 @@ def test_the_outline_reads_no_more_than_it_needs(database, pets):
     last = "SELECT key, image, CASE key WHEN 'cat/0.png' THEN json(key || '{') ELSE label END AS label FROM images"
     assert outline("database", 4, database(rows, last)).words == "images of more than 4 pixels"
     assert outline("database", 16, database(rows, last)).words == "images of an unknown size"
+    # Of many small images the first thousand say what they are.
+    numbers = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 200)"
+    late = f"{numbers} SELECT n AS key, image, CASE n WHEN 200 THEN json('{{') ELSE label END AS label FROM n, images"  # noqa: S608
+    assert outline("database", 16, database(rows, late)).size == (8, 8)
 
 
 def test_the_flags_of_a_database_are_for_a_database(database, prepared, pets):
