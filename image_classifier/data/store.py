@@ -68,15 +68,8 @@ def is_store(folder: Path) -> bool:
     return os.access(folder, os.R_OK) and not any(entry.is_dir() for entry in folder.iterdir())
 
 
-def holds_a_table(folder: Path) -> bool:
-    """Whether the folder is a prepared store of a table; a damaged one is found when it is opened."""
-    index = _read_index(folder)
-    return isinstance(index, dict) and index.get("columns") is not None
-
-
-def stored_shape(folder: Path) -> tuple[int, int, int] | None:
-    """Height, width and channels as the store's index has them; whether they are true is found when it is opened."""
-    index = _read_index(folder)
+def shape_in(index: Any) -> tuple[int, int, int] | None:
+    """Height, width and channels as a store's index has them; whether they are true is found when it is opened."""
     shape = index.get("shape") if isinstance(index, dict) else None
     if not isinstance(shape, list) or len(shape) != 3 or not all(isinstance(side, int) for side in shape):
         return None
@@ -104,7 +97,7 @@ def content_digest(index: dict[str, Any]) -> str:
 
 def open_store(folder: Path) -> Store:
     """The store in `folder`, every byte checked against its index, mapped read-only."""
-    index = _read_index(folder)
+    index = read_index(folder)
     if isinstance(index, dict) and index.get("format") not in (FORMAT, None):
         raise DamagedStoreError(
             f"{folder / INDEX} has format {index['format']}; this version reads format {FORMAT}",
@@ -130,7 +123,8 @@ def open_store(folder: Path) -> Store:
         raise _damaged(folder, f"{INDEX} is not as it was written ({one_line(error)})") from error
 
 
-def _read_index(folder: Path) -> Any:
+def read_index(folder: Path) -> Any:
+    """What a store says of itself, not checked yet."""
     try:
         return files.read_json(folder / INDEX)
     except UserError as error:
