@@ -78,10 +78,14 @@ def difference(before: Store, now: Store) -> Difference:
         counts = {"more": max(0, grown), "fewer": max(0, -grown)}
         return Difference(noun, counts, beside=(*_classes(old, new, {}), *prepared))
     pairs = found.by_name + found.by_content
+    if not pairs:
+        return Difference(noun, {}, beside=(f"none of its {len(new.labels):,} {noun}s was there before", *prepared))
     called = _renamed_classes(old, new, pairs)
     relabelled = [(a, b) for a, b in pairs if called.get(old.label(a), old.label(a)) != new.label(b)]
     moved = [(a, b) for a, b in pairs if old.split(a) != new.split(b)]
-    renamed = [(a, b) for a, b in found.by_content if old.names and new.names and old.label(a) not in called]
+    # A folder's names tell of class and split: who has another one of these has another name.
+    otherwise = {*relabelled, *moved, *(pair for pair in found.by_content if old.label(pair[0]) in called)}
+    renamed = [pair for pair in found.by_content if old.names and new.names and pair not in otherwise]
     other = [] if prepared else changed(old, new, found.by_name)
     told: dict[str, tuple[Sequence[Any], Callable[[Any], str]]] = {
         "more": (found.more, new.name),

@@ -64,6 +64,13 @@ def test_each_kind_of_change_is_told_with_its_example(name):
     assert said(changed({name: example})) == words
 
 
+def test_an_image_in_another_class_folder_is_a_label_and_no_new_name():
+    moved = changed({"dog/1.png": ("cat/dog1.png", "cat", "train", 11), "cat/7.png": ("cat/7b.png", "cat", "train", 7)})
+    assert said(moved) == (
+        "1 label different (cat/dog1.png: dog, now cat), 1 image in another split (cat/7b.png: test, now train)"
+    )
+
+
 def test_several_at_once_are_all_told():
     assert said(changed({name: example for name, (example, _) in CHANGES.items()})) == ", ".join(
         words for _, words in CHANGES.values()
@@ -83,6 +90,11 @@ def test_the_words_of_the_issue():
     alone = said(changed(more))
     assert alone.count(".png") == 8
     assert alone.endswith(", …)")
+
+
+def test_data_with_nothing_in_common_is_not_listed():
+    other = [(f"other/{name}", label, split, value + 100) for name, label, split, value in PETS]
+    assert said(other) == "none of its 16 images was there before"
 
 
 def test_another_order_alone_is_said_and_no_change_of_an_image_is_seen_in_it():
