@@ -3,8 +3,6 @@
 import contextlib
 import logging
 import os
-import re
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,12 +16,12 @@ from image_classifier.data.recognising import recognised, refuse_foreign
 from image_classifier.data.sources import database
 from image_classifier.data.store import FORMAT, DamagedStoreError, Store, is_store, open_store
 from image_classifier.data.tables import Column, as_json
+from image_classifier.data.turns import only_maker, remove_stale
 from image_classifier.data.writing import write_store
 from image_classifier.errors import UserError
 from image_classifier.settings.database import AS_USUAL, Access
 from image_classifier.settings.names import DATABASE, NAMED_DATA
 
-_STALE_SECONDS = 3600
 _SPOOL = "0" * 64  # named like a store in the making, so that it is cleared as one
 _logger = logging.getLogger(__name__)
 
@@ -84,8 +82,15 @@ def _opened_or_made(
     if store is not None:
         return store, False
     settings = _settings(source, asked) | {"columns": asked["columns"], "where": name}
-    _make(final, source, name, settings, quiet=quiet)
-    return open_store(final), True
+    with only_maker(final):
+        store = _cached(final)  # another process may have made it meanwhile
+        if store is not None:
+            return store, False
+        digest = _make(final, source, name, settings, quiet=quiet)
+    store = open_store(final)
+    if store.digest != digest:
+        raise UserError(f"another process has put other data into {final} meanwhile", "choose a new folder")
+    return store, True
 
 
 def _tell_duplicates(store: Store) -> None:
@@ -174,9 +179,10 @@ def _cached(final: Path) -> Store | None:
     return None
 
 
-def _make(final: Path, source: Source, name: str, settings: dict[str, Any], *, quiet: bool) -> None:
+def _make(final: Path, source: Source, name: str, settings: dict[str, Any], *, quiet: bool) -> str:
+    """Make the store at `final`; the digest that it got."""
     started = time.perf_counter()
-    _remove_stale(final)
+    remove_stale(final)
     classes, examples = source.load()
     if settings["split_seed"] is not None:
         examples = with_drawn_test(classes, examples, settings["split_seed"], name)
@@ -186,8 +192,9 @@ def _make(final: Path, source: Source, name: str, settings: dict[str, Any], *, q
         raise UserError(f"{name} leaves fewer than two examples to train on", "add examples")
     _logger.info("preparing %d examples of %s", total, name)
     with files.new_folder(final) as temporary, files.lock(temporary, f"{temporary} is in use"):
-        write_store(temporary, classes, examples, settings, quiet=quiet)
+        digest = write_store(temporary, classes, examples, settings, quiet=quiet)
     _logger.debug("prepared %s in %.1f s", final, time.perf_counter() - started)
+    return digest
 
 
 @contextlib.contextmanager
@@ -196,18 +203,3 @@ def _spool(cache_folder: Path) -> Iterator[Path]:
     files.make_folder(cache_folder)
     with files.scratch_folder(cache_folder, f".{_SPOOL}.", ".tmp") as folder, files.lock(folder, f"{folder} is in use"):
         yield folder
-
-
-def _remove_stale(final: Path) -> None:
-    """Remove what killed processes left: unlocked, and old enough not to be a folder just about to be locked."""
-    if not final.parent.is_dir():
-        return
-    ours = re.compile(rf"\.({re.escape(final.name)}|[0-9a-f]{{64}})\.\w+\.tmp")
-    for path in final.parent.iterdir():
-        if ours.fullmatch(path.name) and path.is_dir() and time.time() - path.stat().st_mtime > _STALE_SECONDS:
-            try:
-                with files.lock(path, "busy"):
-                    shutil.rmtree(path)
-            except (UserError, OSError):
-                # Somebody is at work in it, or has been faster: not ours to remove.
-                continue
