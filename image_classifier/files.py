@@ -219,10 +219,10 @@ _held: set[tuple[int, int, int]] = set()  # the locks of this process: thread, d
 
 @contextlib.contextmanager
 def lock(folder: Path, busy: str | None = None) -> Iterator[os.stat_result]:
-    """Hold the folder's lock, which gives the kernel's view of that folder; a second holder gets a `UserError` that says `busy`, or waits where nothing is to say.
+    """Hold the folder's lock; a second holder gets a `UserError` that says `busy`, or waits where nothing is to say.
 
     Who would wait for a lock that the same thread holds has it already. The kernel releases it when the process ends,
-    however it ends.
+    however it ends. What is given is which folder it was when the lock was taken.
     """
     make_folder(folder)
     with disk_errors(folder):
