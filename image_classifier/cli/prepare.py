@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     making.refuse(arguments.report, composition.dataset_folder, arguments.output)
     with making.broken_files_written(arguments.report, composition.dataset_folder):
         store = _prepared(arguments, composition)
-    making.write(arguments.report, composition.dataset_folder, store)
+    making.write(arguments.report, composition.dataset_folder, store, cache_folder(arguments))
     logger.info("data card  %s", arguments.report)
     return _tell(store)
 
