@@ -75,6 +75,7 @@ class Source:
     load: Callable[[], tuple[tuple[str, ...], dict[str, Examples]]]
     query_sha256: str | None = None  # of the query that chose the examples in a database
     identity: str | None = None  # what tells one content from another before anything is read, where that can be had
+    root: str | None = None  # the folder in which `stats` names files, where it does
 
 
 def shown(path: str) -> str:

@@ -17,6 +17,7 @@ from image_classifier.data.sources import database
 from image_classifier.data.store import FORMAT, DamagedStoreError, Store, is_store, open_store
 from image_classifier.data.tables import Column, as_json
 from image_classifier.data.turns import only_maker, remove_stale
+from image_classifier.data.unchanged import refuse_changed
 from image_classifier.data.writing import write_store
 from image_classifier.errors import UserError
 from image_classifier.settings.database import AS_USUAL, Access
@@ -193,6 +194,7 @@ def _make(final: Path, source: Source, name: str, settings: dict[str, Any], *, q
     _logger.info("preparing %d examples of %s", total, name)
     with files.new_folder(final) as temporary, files.lock(temporary, f"{temporary} is in use"):
         digest = write_store(temporary, classes, examples, settings, quiet=quiet)
+        refuse_changed(source, name)
     _logger.debug("prepared %s in %.1f s", final, time.perf_counter() - started)
     return digest
 

@@ -51,7 +51,8 @@ def folder_of_images(folder: Path) -> Source:
             [ImageFile(path, status.st_size) for path, status in everything],
             tuple(shown(path[start:]) for path, _ in everything),
         )
-    return Source("folder", tuple(stats), draws_test="test" not in examples, load=lambda: (classes, examples))
+    draws = "test" not in examples
+    return Source("folder", tuple(stats), draws_test=draws, load=lambda: (classes, examples), root=str(folder))
 
 
 def image_paths(folder: Path) -> Iterator[str]:

@@ -54,13 +54,13 @@ def manifest_source(path: Path, target: str | None, group: str | None, objects: 
 
     `objects` are those in buckets, which are pulled when the images are loaded.
     """
+    about = path.stat()  # before it is read: a later change is seen
     found = _files(_rows(path, target or LABEL, group), path, objects)
     classes = _classes([each.row for each in found], target or LABEL, path)
     place = {name: position for position, name in enumerate(classes)}
     found.sort(key=lambda each: (place[_composed(each.row.label)], _order(each.row.path)))
     examples = {split: _examples([each for each in found if each.row.split == split], place) for split in SPLITS}
     examples = {split: part for split, part in examples.items() if len(part.labels)}
-    about = path.stat()
     stats = [each.stat for each in found]
     stats.append((path.name, about.st_size, about.st_mtime_ns, about.st_ctime_ns))
     kind = f"manifest {target or LABEL}" + (f" by {group}" if group else "")
@@ -70,7 +70,7 @@ def manifest_source(path: Path, target: str | None, group: str | None, objects: 
             objects.pull()
         return classes, examples
 
-    return Source(kind, tuple(stats), draws_test="test" not in examples, load=load)
+    return Source(kind, tuple(stats), draws_test="test" not in examples, load=load, root=str(path.parent))
 
 
 def image_names(stream: BinaryIO, suffix: str) -> Iterator[str]:

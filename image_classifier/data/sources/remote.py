@@ -65,7 +65,7 @@ def source_at(
     source = manifest.manifest_source(path, *names[:2], NamedObjects(copy, contents.address.folder, path.name))
     # The manifest by what it says: its copy may be younger than it is.
     itself = (found.path, found.size, int(copy.md5(found.path), 16), 0)
-    return dataclasses.replace(source, stats=(*source.stats[:-1], itself))
+    return dataclasses.replace(source, stats=(*source.stats[:-1], itself), root=None)
 
 
 def objects_of(path: Path, copies: Path, kept: contextlib.ExitStack, *, quiet: bool) -> NamedObjects:

@@ -40,7 +40,8 @@ def table_source(path: Path, target: str | None, group: str | None, drop: tuple[
     """A table whose column `target` names the class and `group` the group; the columns in `drop` are not read."""
     stats = tuple((each.name, about.st_size, about.st_mtime_ns, about.st_ctime_ns) for each, about in _files(path))
     kind = f"table {target} -{','.join(drop)}" + (f" by {group}" if group else "")
-    return Source(kind, stats, draws_test=True, load=lambda: _load(path, target, group, drop))
+    root = str(path if path.is_dir() else path.parent)
+    return Source(kind, stats, draws_test=True, load=lambda: _load(path, target, group, drop), root=root)
 
 
 def header(path: Path) -> list[str]:
