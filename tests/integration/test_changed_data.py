@@ -112,6 +112,15 @@ def test_resume_evaluate_and_mine_say_what_has_changed_by_number_and_name(refusa
     assert f"error: pets is not the data of e/r: {ALL_WORDS}\n" in refusal("mine", "e/r", "--dataset_folder", "pets")
 
 
+def test_data_that_is_named_is_measured_and_what_has_changed_in_it_is_said(changed, caplog, capsys):
+    caplog.set_level("INFO")
+    before = content(changed / "experiments")
+    assert main(["evaluate", "e/r", "--dataset_folder", "pets", *CACHE]) == 0
+    assert f"pets is no longer what e/r was trained on: {ALL_WORDS}" in caplog.text
+    assert "test        11 images" in capsys.readouterr().out
+    assert content(changed / "experiments") == before
+
+
 def test_where_the_cache_was_cleared_they_say_what_the_run_has_kept(refusal, changed):
     shutil.rmtree(changed / "cache")
     gone = "the store of then is no longer in cache, so nothing can be compared by name"

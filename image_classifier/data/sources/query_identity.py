@@ -97,7 +97,7 @@ def _by_rows(
         store = known(identity)
         if store is not None:
             return store, identity
-    with rows(connection, source, f"SELECT found.*, sha256(record_send(found)) FROM {found}") as (sent, batches):  # noqa: S608
+    with rows(connection, source, f"SELECT found.*, sha256(record_send(found.*)) FROM {found}") as (sent, batches):  # noqa: S608
         names, digests = sent[:-1], bytearray()
         made = consume(names, _taken(batches, digests))
     count = len(digests) // _DIGEST_BYTES
@@ -109,7 +109,7 @@ def _by_rows(
 def _digest_of(found: str, *, in_order: bool) -> str:
     """The query for how many rows there are, and for the digest of their digests."""
     number, by = ("row_number() OVER () AS n, ", "n") if in_order else ("", "digest")
-    each = f"SELECT {number}sha256(record_send(found)) AS digest FROM {found}"  # noqa: S608  (the user's own query)
+    each = f"SELECT {number}sha256(record_send(found.*)) AS digest FROM {found}"  # noqa: S608  (the user's own query)
     return f"SELECT count(*), sha256(coalesce(string_agg(digest, ''::bytea ORDER BY {by}), '')) FROM ({each}) AS each"  # noqa: S608
 
 

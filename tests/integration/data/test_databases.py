@@ -282,9 +282,11 @@ def photos(server):
 
 def test_the_images_of_an_unchanged_query_do_not_cross_the_wire_again(described_as, server, photos, tmp_path, caplog):
     caplog.set_level("INFO")
+    asked = server[2].read_text().count("string_agg(digest")
     with counted(server[0]) as (port, sent):
         access = Access(described_as(photos[1], port=port))
         first = stored("database", tmp_path / "cache", access)
+        assert server[2].read_text().count("string_agg(digest") == asked, "an empty cache has nothing to look up"
         assert sent[0] > 20 * 12_000
         sent[0] = 0
         photos[0].execute("UPDATE photos SET label = label WHERE key < '05'")  # which moves these rows
@@ -347,6 +349,7 @@ def identified(described_as):
         "WITH n AS (SELECT generate_series(1, 3000) AS key) SELECT key, 'a%s :b' AS text FROM n -- the end;",
         "SELECT g AS a FROM generate_series(1, 3000) AS g ORDER BY g DESC",
         "SELECT NULL AS key",
+        "SELECT 1 AS found, 2 AS asked, 3 AS digest, 4 AS n, 5 AS key",
         "VALUES (1, 2), (3, 4) ORDER BY 1",
         "SELECT 1 AS key WHERE false",
     ],

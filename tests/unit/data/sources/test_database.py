@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from image_classifier.data.outline import outline
+from image_classifier.data.sources import query_identity
 from image_classifier.data.store import open_store
 from image_classifier.errors import UserError
 from image_classifier.settings.database import Access
@@ -194,6 +195,22 @@ def test_bad_cells_of_a_table_are_refused(database, prepared, change, said):
         return
     with pytest.raises(UserError, match=re.escape(said)):
         prepared("database", access=access)
+
+
+def test_an_unchanged_file_is_not_read_again_but_for_another_target(database, prepared, caplog, monkeypatch):
+    monkeypatch.setattr(query_identity, "_UNSETTLED_SECONDS", 0)
+    caplog.set_level("INFO")
+    access = database(measured(), TABLE)
+    first = prepared("database", access=access)
+    assert "preparing 40 examples" in caplog.text
+    caplog.clear()
+    assert prepared("database", access=access).folder == first.folder
+    assert "finds what it found before" in caplog.text
+    caplog.clear()
+    other = prepared("database", access=access, drop_columns=("bytes",))
+    assert other.digest != first.digest
+    assert "preparing 40 examples" in caplog.text
+    assert prepared("database", access=access, split_seed=1).digest != first.digest
 
 
 def test_rows_of_a_table_are_called_by_their_keys(database, prepared):
