@@ -13,16 +13,18 @@ from image_classifier.data import leaks
 from image_classifier.data.drawing import refuse_divided_groups, with_drawn_test
 from image_classifier.data.examples import ColumnNames, Source
 from image_classifier.data.recognising import recognised, refuse_foreign
-from image_classifier.data.sources import database
-from image_classifier.data.store import FORMAT, DamagedStoreError, Store, is_store, open_store
+from image_classifier.data.sources import database, remote
+from image_classifier.data.store import FORMAT, INDEX, DamagedStoreError, Store, is_store, open_store
 from image_classifier.data.tables import Column, as_json
 from image_classifier.data.turns import only_maker, remove_stale
 from image_classifier.data.unchanged import refuse_changed
 from image_classifier.data.writing import write_store
 from image_classifier.errors import UserError
+from image_classifier.settings.addresses import is_address
 from image_classifier.settings.database import AS_USUAL, Access
 from image_classifier.settings.names import DATABASE, NAMED_DATA
 
+PULLED = "pulled"  # the folder in the cache with copies of what lies in buckets
 _SPOOL = "0" * 64  # named like a store in the making, so that it is cleared as one
 _logger = logging.getLogger(__name__)
 
@@ -48,8 +50,13 @@ def prepare(
     if access.given and dataset_folder != DATABASE:
         raise UserError(f"{access.given[0]} is set, but the data is {dataset_folder}", "--dataset_folder database")
     folder = Path(dataset_folder).expanduser()
-    if dataset_folder not in NAMED_DATA and is_store(folder):
-        return _as_asked(open_store(folder), image_size, group_column, output)
+    copies = cache_folder / PULLED
+    if is_address(dataset_folder):
+        found_store = remote.store_at(dataset_folder, copies, quiet=quiet)
+    else:
+        found_store = open_store(folder) if dataset_folder not in NAMED_DATA and is_store(folder) else None
+    if found_store:
+        return _as_asked(found_store, image_size, group_column, output)
     names = ColumnNames(target_column, group_column, drop_columns)
     asked = {"image_size": image_size, "split_seed": split_seed, "columns": columns, **names._asdict()}
     into = output if output is not None and not output.exists() else None
@@ -61,9 +68,13 @@ def prepare(
         found: Source | Store
         if dataset_folder == DATABASE:
             spool = kept.enter_context(_spool(cache_folder))
-            found = database.database_source(access, names, spool, known=known, quiet=quiet)
+            kept_there = not into and any(cache_folder.glob(f"*/{INDEX}"))  # else there is nothing to look up
+            found = database.database_source(access, names, spool, known=known if kept_there else None, quiet=quiet)
+        elif is_address(dataset_folder):
+            found = remote.source_at(dataset_folder, names, copies, kept, known=known, quiet=quiet)
         else:
-            found = recognised(dataset_folder, folder, names, quiet=quiet)
+            objects = remote.objects_of(folder, copies, kept, quiet=quiet)
+            found = recognised(dataset_folder, folder, names, quiet=quiet, objects=objects)
         if isinstance(found, Store):
             store, is_new = found, False
         else:

@@ -44,6 +44,7 @@ _ANSWERS = {
     ),
     "RequestTimeTooSkewed": ("this machine's clock differs too much from the server's", "set the clock"),
 }
+_BROKEN_BODIES = {"ContentLengthError", "TransferEncodingError", "ClientPayloadError"}
 _RETRIED = {"SlowDown", "RequestTimeout", "RequestTimeTooSlow", "Throttling", "ThrottlingException", "IncompleteBody"}
 _BAD, _FORBIDDEN, _NOT_FOUND, _TIMEOUT, _MANY, _SERVER_ERROR = 400, 403, 404, 408, 429, 500
 
@@ -111,7 +112,8 @@ def _answer(error: Exception) -> tuple[str, int]:
             said = response.get("Error", {})
             return str(said.get("Code", "")), int(response.get("ResponseMetadata", {}).get("HTTPStatusCode") or 0)
         status = getattr(each, "status", None) or getattr(each, "code", None)
-        if isinstance(status, int):
+        broken = type(each).__name__ in _BROKEN_BODIES  # they have a code of their own, which no server gave
+        if isinstance(status, int) and not broken:
             return "", status
     return "", 0
 

@@ -1,5 +1,6 @@
 """A bucket, or whatever else fsspec reads: its objects listed, read in parts, and written only where nothing is."""
 
+import errno
 import logging
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -91,17 +92,25 @@ class Bucket:
 
     def send(self, path: str, content: Path | bytes) -> bool:
         """Write an object where there is none, whole or not at all; whether there was none."""
-        inside, where = self._inside + path, f"{self.root}/{path}"
         try:
-            if isinstance(content, bytes):
-                attempted(lambda: self._fs.pipe_file(inside, content, mode="create"), where, "be written")
-            else:
-                parts = {"chunksize": SENT_PART, "max_concurrency": 4} if self._is_s3 else {}
-                source = str(content)
-                attempted(lambda: self._fs.put_file(source, inside, mode="create", **parts), where, "be written")
+            attempted(lambda: self._sent(path, content, "create"), f"{self.root}/{path}", "be written")
         except FileExistsError:
             return False
         return True
+
+    def _sent(self, path: str, content: Path | bytes, mode: str) -> None:
+        inside = self._inside + path
+        try:
+            if isinstance(content, bytes):
+                self._fs.pipe_file(inside, content, mode=mode)
+            else:
+                parts = {"chunksize": SENT_PART, "max_concurrency": 4} if self._is_s3 else {}
+                self._fs.put_file(str(content), inside, mode=mode, **parts)
+        except OSError as error:
+            # A server that cannot write on a condition: then only who looked before does not replace anything.
+            if error.errno != errno.ENOSYS or mode != "create" or self.found(path):
+                raise
+            self._sent(path, content, "overwrite")
 
     def _page(self, prefix: str, more: Mapping[str, str], *, deep: bool, most: int = 1000) -> Page:
         if self._is_s3:
