@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -96,7 +97,7 @@ def checked_class_names(names: Sequence[str], where: str) -> tuple[str, ...]:
                 f"the class name '{shown(name)}' in {where} is not plain text",
                 "class names may not be blank or hold control characters or bytes that are not UTF-8: rename it",
             )
-    twice = sorted({name for name in composed if composed.count(name) > 1})
+    twice = sorted(name for name, count in Counter(composed).items() if count > 1)
     if twice:
         raise UserError(
             f"the class name {', '.join(map(repr, twice))} stands more than once in {where}",
