@@ -259,10 +259,15 @@ def counted(port):
                     sent[0] += len(data) * (ready[0] is there)
                     (self.request if ready[0] is there else there).sendall(data)
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), PassedOn) as server:
+    class Door(socketserver.ThreadingTCPServer):
+        daemon_threads = True  # a connection that a failed test leaves open is not waited for
+
+    with Door(("127.0.0.1", 0), PassedOn) as server:
         threading.Thread(target=server.serve_forever).start()
-        yield server.server_address[1], sent
-        server.shutdown()
+        try:
+            yield server.server_address[1], sent
+        finally:
+            server.shutdown()
 
 
 @pytest.fixture
@@ -391,9 +396,7 @@ def test_rows_are_filed_under_what_was_read_where_each_evaluation_is_another(ide
 
 def test_what_has_no_digest_is_read_all_the_same_and_what_is_wrong_is_said_as_before(identified):
     assert identified("SELECT 1 AS key, '=r/reader'::aclitem AS a") == ([(1, "=r/reader")], None, None)
-    with pytest.raises(
-        UserError, match=r'cannot be read: relation "elsewhere" does not exist .* FROM elsewhere \^'
-    ):
+    with pytest.raises(UserError, match=r'cannot be read: relation "elsewhere" does not exist .* FROM elsewhere \^'):
         identified("SELECT 1 FROM elsewhere")
     with pytest.raises(UserError, match="syntax error"):
         identified("SELECT 1) AS a; DROP TABLE images; SELECT (2")
