@@ -25,6 +25,7 @@ FALLBACK_SIZE = 64
 _CHUNK_FILES = 256
 _CHUNK_BYTES = 4_000_000
 _FIRST_LOOK = 20
+_ROWS_AT_ONCE = 10_000
 _NO_FAULTS = "replace these images, or remove their rows, and run again"
 _NO_STRAYS = "replace or remove these files and run again; a class folder may hold nothing but images"
 
@@ -40,10 +41,14 @@ class UnusableFilesError(UserError):
 
 def write_rows(folder: Path, examples: dict[str, Examples], columns: Sequence[Column], where: str) -> Shape:
     """Write every split's rows of a table as numbers; the shape (1, 1, numbers) that they got."""
+    shape = (1, 1, sum(len(column.numbers) for column in columns))
     for name, split in examples.items():
-        rows = encoded(cast("Table", split.images), columns, where)
-        new_array(folder / array_name(name, "inputs"), rows.shape, np.float32)[:] = rows
-    return (1, 1, sum(len(column.numbers) for column in columns))
+        table = cast("Table", split.images)
+        array = new_array(folder / array_name(name, "inputs"), (len(table), *shape), np.float32)
+        for start in range(0, len(table), _ROWS_AT_ONCE):
+            some = np.arange(start, min(start + _ROWS_AT_ONCE, len(table)))
+            array[some] = encoded(table.take(some), columns, where)
+    return shape
 
 
 def write_inputs(folder: Path, examples: dict[str, Examples], image_size: int | None, *, quiet: bool) -> Shape:
