@@ -53,6 +53,7 @@ class Batches:
         self._indices = np.asarray(indices, dtype=np.int64)
         self._labels = torch.from_numpy(split.labels[self._indices])
         self._seed, self._shuffle, self._augmentation = seed, shuffle, augmentation
+        self._in_one_go = not shuffle and self.count == len(self._pixels)
         self._device = device
         # On the CPU a thread would take the cores that the training step is using (docs/decisions/0003-data.md).
         self._threads = 0 if device.type == "cpu" else num_workers
@@ -103,7 +104,7 @@ class Batches:
             return
         parts = [rows[begin:end] for begin, end in spans]
         with (
-            self._rows.scattered() if self._shuffle else contextlib.nullcontext(),
+            contextlib.nullcontext() if self._in_one_go else self._rows.scattered(),
             contextlib.closing(prefetched(self._read, parts, self._threads)) as pieces,
         ):
             for pixels, later in itertools.zip_longest(pieces, parts[1 + self._threads :]):
