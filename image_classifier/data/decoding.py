@@ -67,7 +67,7 @@ def decode(chunk: Chunk) -> Decoded:
                 try:
                     image = read_rgb(path, None if start is None else (start, size))
                 except Exception as error:  # noqa: BLE001 (a decoder fed with arbitrary bytes may raise anything)
-                    decoded["failures"].append((first + position, _reason(error)))
+                    decoded["failures"].append((first + position, _reason(error) if size else "empty: it has no bytes"))
                     decoded["sizes"].append((0, 0))
                     continue
                 decoded["sizes"].append((image.height, image.width))

@@ -103,4 +103,11 @@ def checked_class_names(names: Sequence[str], where: str) -> tuple[str, ...]:
             f"the class name {', '.join(map(repr, twice))} stands more than once in {where}",
             "names that differ only in how Unicode writes an accent are one name: rename or merge them",
         )
+    trimmed: dict[str, str] = {}
+    for name in composed:
+        other = trimmed.setdefault(name.strip(), name)
+        if other != name:
+            raise UserError(
+                f"{where} spells one class in two ways: {other!r} and {name!r}", "spell it in one way, without blanks"
+            )
     return composed

@@ -12,6 +12,7 @@ import numpy as np
 
 from image_classifier.data.examples import Examples, ImageFile, Source, Stat, checked_class_names, shown
 from image_classifier.data.pixels import header_size
+from image_classifier.data.pointers import pointer
 from image_classifier.data.sources.split_names import SPLITS, misspelt, nearly
 from image_classifier.errors import UserError
 
@@ -112,6 +113,9 @@ def _class_files(root: Path) -> dict[str, list[Found]]:
     """The files of each class folder under `root`, classes by name."""
     here = _listing(str(root))
     if not here.folders:
+        stands_for = next(filter(None, (pointer(entry.path) for entry in here.files[:_FIRST_LOOK])), None)
+        if stands_for:
+            raise UserError(f"{root} holds no images yet: {shown(here.files[0].name)} is {stands_for}", "fetch them")
         raise UserError(
             f"{root} holds {len(here.files)} files and no class folders" if here.files else f"{root} is empty",
             "make one folder per class and put that class's images into it",

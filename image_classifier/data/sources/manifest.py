@@ -14,6 +14,7 @@ from image_classifier.data.examples import Examples, ImageFile, Source, Stat, ch
 from image_classifier.data.pointers import kept_elsewhere, pointer
 from image_classifier.data.sources.columns import in_words, words
 from image_classifier.data.sources.named_objects import NamedObjects, Object
+from image_classifier.data.sources.spelling import respelled
 from image_classifier.data.sources.split_names import SPLITS, of_rows
 from image_classifier.data.sources.table import SUFFIXES, as_text, groups_of, header, read
 from image_classifier.data.tables import number
@@ -159,7 +160,8 @@ def _looked_up(row: Row, folder: str) -> Found | str:
     try:
         status = os.stat(file)  # noqa: PTH116
     except (OSError, ValueError) as error:  # the latter for a path that no system takes
-        return kept_elsewhere(file, folder) or getattr(error, "strerror", None) or str(error)
+        known = kept_elsewhere(file, folder) or respelled(row.path, folder)
+        return known or getattr(error, "strerror", None) or str(error)
     if not stat.S_ISREG(status.st_mode):
         return "not a regular file"
     times = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)

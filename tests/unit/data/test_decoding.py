@@ -21,7 +21,7 @@ def chunk(tmp_path, picture):
     pixels = [picture(path) for path in paths]
     np.full((4, 8, 8, 3), 7, np.uint8).tofile(tmp_path / "array")
     about = {"array": str(tmp_path / "array"), "start": 8 * 8 * 3, "first": 1, "height": 8, "width": 8}
-    return {**about, "native": True, "images": [ImageFile(str(path), 0) for path in paths]}, pixels
+    return {**about, "native": True, "images": [ImageFile(str(path), path.stat().st_size) for path in paths]}, pixels
 
 
 def rows(chunk):

@@ -180,7 +180,8 @@ def test_all_broken_files_are_listed_with_their_reasons_in_one_error(pets, prepa
     assert [line.split(": ")[0].split("pets/")[1] for line in lines[1:]] == [
         "cat/0.png", "cat/1.png", "cat/a.jpg", "dog/f.tif", "dog/notes.txt", "dog/\\xff.png",
     ]  # fmt: skip
-    assert "not a readable image" in lines[1]
+    assert "empty: it has no bytes" in lines[1]
+    assert "not a readable image" in lines[5]
     assert "truncated" in lines[3]
     assert "floating-point" in lines[4]
     assert "nothing but images" in error.hint

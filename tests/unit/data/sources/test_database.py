@@ -122,6 +122,7 @@ def test_an_image_that_cannot_be_decoded_is_named_by_its_key(refused, pets):
         (lambda rows: [(*rows[0][:2], None, None, None), *rows[1:]], "label is missing in 1 of 20 rows"),
         (lambda rows: [*rows, rows[0]], "1 keys stand more than once"),
         (lambda rows: [(*rows[0][:2], 7, None, None), *rows[1:]], "label is of mixed types"),
+        (lambda rows: [(*rows[0][:2], " cat", None, None), *rows[1:]], "spells one class in two ways"),
         (lambda rows: [("k", None, "cat", None, None), *rows], "image is missing in k"),
         (lambda rows: [("k", "photos/1.png", "cat", None, None), *rows], "image of k in the query"),
         (lambda rows: rows[:10], "names one class only: dog"),
