@@ -201,6 +201,35 @@ def test_a_path_that_leads_elsewhere_is_refused_with_its_row(tmp_path, pets, pic
     assert words in said.partition("row 21")[2]
 
 
+def test_paths_of_other_systems_are_refused_with_how_they_are_written_here(pets, refused):
+    rows = rows_of(pets)
+    rows[0]["image"], rows[1]["image"] = rows[0]["image"].replace("/", "\\"), rows[1]["image"].replace("dog", "%64og")
+    said = refused(rows)
+    assert "row 1, pets\\dog\\9.png: not found, for it has backslashes: there is pets/dog/9.png" in said
+    assert "row 2, pets/%64og/8.png: not found, for it is quoted as in an address: there is pets/dog/8.png" in said
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda text: b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode(),
+        lambda text: text.replace("\n", "\n\n").encode(),
+        lambda text: "\n".join(f'"{line.replace(",", chr(34) + "," + chr(34))}"' for line in text.split()).encode(),
+    ],
+    ids=["a mark and line ends of Windows", "empty lines", "quotes"],
+)
+def test_a_manifest_as_other_programs_write_it_is_read(pets, tmp_path, prepared, manifest, written):
+    path = manifest(rows_of(pets))
+    expected = prepared(path).digest
+    path.write_bytes(written(path.read_text()))
+    assert prepared(path).digest == expected
+
+
+def test_a_name_over_two_lines_is_a_name(pets, manifest, prepared):
+    (pets / "cat" / "0.png").rename(pets / "cat" / "a\nb.png")
+    assert len(prepared(manifest(rows_of(pets))).splits["train"].labels) == 17
+
+
 def test_a_path_that_only_seems_to_lead_elsewhere_is_read(pets, manifest, prepared):
     rows = rows_of(pets)
     changed = [{**row, "image": f"./pets/dog/../{row['image'].removeprefix('pets/')}"} for row in rows]
