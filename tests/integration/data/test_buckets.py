@@ -1,6 +1,5 @@
 """Data in buckets: the folder's store whatever the network does, pulled once, gone on with after a break."""
 
-import contextlib
 import hashlib
 import json
 import logging
@@ -22,6 +21,7 @@ from image_classifier.data.outline import outline
 from image_classifier.data.preparing import prepare
 from image_classifier.data.sources import attempts, bucket, pulling
 from image_classifier.errors import UserError
+from image_classifier.main import main, trainer
 from image_classifier.settings.database import AS_USUAL
 
 IMAGES = 24
@@ -113,7 +113,6 @@ def digests(folder):
 
 def started(*words, cwd, **variables):
     """A process of its own, to be killed."""
-    command = [sys.executable, "-m", "image_classifier.main", *map(str, words)]
     program = "import sys; from image_classifier.main import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", program, *map(str, words)]
     return subprocess.Popen(
@@ -128,13 +127,17 @@ def until(true):
         time.sleep(0.02)
 
 
+def at_work():
+    return [thread for thread in threading.enumerate() if thread.name == "pulling"]
+
+
 @pytest.mark.parametrize("kind", ["drop", "close", "500", "503", "truncate", "corrupt", "hang"])
 def test_the_folder_s_store_comes_of_a_bucket_that_fails_now_and_then(
     faults, photos, pets, prepared, monkeypatch, kind
 ):
-    monkeypatch.setattr(bucket, "_READ_SECONDS", 1)
+    monkeypatch.setattr(bucket, "_READ_SECONDS", 0.5)
     faults.add(kind, times=3, path=r"/cat/3\.png$")
-    faults.add("500" if kind == "corrupt" else kind, times=2, path="list-type")
+    faults.add("500" if kind in ("corrupt", "hang") else kind, times=2, path="list-type")
     store = prepared(photos)
     assert digests(store.folder) == digests(prepared(pets, cache="folder's").folder)
     gets = faults.gets()
@@ -148,7 +151,7 @@ def test_what_was_pulled_stays_when_the_server_does_not_come_back(faults, photos
     assert "/pets/dog/7.png cannot be read: " in error.what
     assert f"({attempts.ATTEMPTS} attempts)" in error.what
     assert "what was pulled is kept" in error.hint
-    until(lambda: threading.active_count() < bucket.AT_ONCE)  # those that were at work have ended
+    until(lambda: not at_work())
     noted = len(next(tmp_path.glob("cache/pulled/*/journal")).read_text().splitlines())
     assert noted > 0
     faults.clear()
@@ -280,7 +283,7 @@ class TestLargeObjects:
         parts = -(-table.stat().st_size // 1024)
         faults.add("500", times=10**6, path="flowers", ranges=f"bytes={(parts - 1) * 1024}-")
         assert "flowers.csv cannot be read" in refusal(prepared, address, target_column="kind").what
-        until(lambda: threading.active_count() < bucket.AT_ONCE)
+        until(lambda: not at_work())
         faults.clear()
         store = prepared(address, target_column="kind")
         assert 0 < len(faults.gets()) < parts
@@ -375,16 +378,20 @@ class TestStores:
         assert faults.gets() == []
         assert sorted(fs.find(place)) == sorted(f"{place}/deep/store/{name}" for name in digests(store.folder))
 
-    def test_nothing_that_is_there_is_replaced(self, faults, fs, place, photos, upload):
+    def test_nothing_that_is_there_is_replaced(self, faults, fs, place, photos, tmp_path, capsys):
         fs.pipe_file(f"{place}/used/notes.txt", b"mine")
         fs.pipe_file(f"{place}/half/train_labels.npy", b"another's")
-        other = [f"s3://{place}/{name}" for name in ("used", "half")]
-        for address, data in ((other[0], "digits"), (other[1], "digits"), (f"{photos}/cat", photos)):
-            refused = upload(address, data=data)
-            output, errors = refused.communicate()
-            assert refused.returncode == 2, errors
-            assert output == ""
-            assert errors.startswith(("error:", "preparing")), errors
+        for address, data, words in (
+            (f"s3://{place}/used", "digits", "holds something else: notes.txt"),
+            (f"s3://{place}/half", "digits", "holds another store's train_labels.npy"),
+            (f"{photos}/cat", photos, f"is inside the data set {photos}"),
+        ):
+            asked = ["--dataset_folder", data, "--output", address, "--model", "cnn"]
+            assert main(["prepare", *asked, "--cache_folder", str(tmp_path / "cache")]) == 2
+            said = capsys.readouterr()
+            assert said.out == ""
+            assert words in said.err
+            assert " hint: " in said.err
         assert faults.puts() == []
 
     def test_of_two_that_write_to_one_place_one_is_there_whole(self, place, prepared, fs):
@@ -497,25 +504,21 @@ def test_a_profile_s_server_and_keys_are_found(served, photos, pets, prepared, m
     assert prepared(photos).digest == prepared(pets).digest
 
 
-def test_the_keys_are_nowhere(faults, photos, pets, tmp_path, caplog, one_cpu):
+def test_the_keys_are_nowhere(faults, photos, tmp_path, caplog, capfd, one_cpu, monkeypatch):
     """In nothing that a training prints, logs, records, sends to MLflow or keeps; and the address is recorded."""
-    import warm
-
-    with one_cpu():
-        words = ["--experiment_name", "e", "--run_name", "r", "--dataset_folder", photos, "--model", "naive_bayes"]
-        words += ["--cache_folder", "cache", "--tracking_uri", f"sqlite:///{tmp_path}/mlflow.db"]
-        trained = warm.run("image_classifier_trainer", *words, folder=tmp_path)
-    assert trained.returncode == 0, trained.stderr
+    monkeypatch.chdir(tmp_path)
     caplog.set_level(logging.DEBUG)
-    prepare(photos, image_size=16, split_seed=0, cache_folder=tmp_path / "debugged", quiet=True)
-    run = json.loads((tmp_path / "experiments/e/r/run.json").read_text())
-    assert run["dataset_folder"] == photos
-    texts = [trained.stdout.encode(), trained.stderr.encode(), caplog.text.encode()]
-    texts += [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
-    assert len(texts) > 2 * IMAGES
+    words = ["--experiment_name", "e", "--run_name", "r", "--dataset_folder", photos, "--model", "naive_bayes"]
+    words += ["--cache_folder", "cache", "--tracking_uri", f"sqlite:///{tmp_path}/mlflow.db"]
+    with one_cpu():
+        assert trainer(words) == 0
+        faults.clear()
+        assert main(["evaluate", "e/r", "--cache_folder", "cache"]) == 0
+    assert faults.gets() == []
+    assert json.loads((tmp_path / "experiments/e/r/run.json").read_text())["dataset_folder"] == photos
+    texts = [text.encode() for text in (*capfd.readouterr(), caplog.text)]
+    assert b"image_classifier" in texts[2]
+    kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(kept) > IMAGES
     for secret in (s3_server.KEY, s3_server.SECRET):
-        assert not [text[:80] for text in texts if secret.encode() in text]
-    again = warm.run("image_classifier", "evaluate", "e/r", "--cache_folder", "cache", folder=tmp_path)
-    assert again.returncode == 0, again.stderr
-    with contextlib.suppress(KeyError):
-        assert s3_server.SECRET not in str(os.environ["PYTEST_CURRENT_TEST"])
+        assert not [text[:80] for text in texts + kept if secret.encode() in text]
