@@ -6,7 +6,7 @@ import stat
 import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -95,6 +95,7 @@ def _rows(path: Path, label: str, group: str | None) -> list[Row]:
         raise UserError(f"{path} has no column {label!r}", f"{near}; --target_column names the one with the class")
     if label in (IMAGE, SPLIT) or group in (IMAGE, SPLIT):
         raise UserError(f"{IMAGE} and {SPLIT} of {path} name neither class nor group", "name other columns")
+    _refuse_contents(table.column(IMAGE).type, path)
     images = words(table.column(IMAGE), IMAGE, path)
     labels = words(table.column(label), label, path)
     splits = ["train"] * len(images)
@@ -103,6 +104,14 @@ def _rows(path: Path, label: str, group: str | None) -> list[Row]:
     groups: Sequence[str | None] = groups_of(table, group, label, path) if group else [None] * len(images)
     numbers = range(1, len(images) + 1)
     return [Row(*row) for row in zip(numbers, map(_normal, images), labels, splits, groups, strict=True)]
+
+
+def _refuse_contents(kind: Any, path: Path) -> None:
+    if any(word in str(kind) for word in ("binary", "struct", "list")):
+        raise UserError(
+            f"{IMAGE} in {path} has the type {kind}: images themselves, and not the paths of files",
+            "write them to files and name these, or select them from a database (docs/data.md)",
+        )
 
 
 def _normal(path: str) -> str:

@@ -225,6 +225,12 @@ def test_a_manifest_as_other_programs_write_it_is_read(pets, tmp_path, prepared,
     assert prepared(path).digest == expected
 
 
+@pytest.mark.parametrize("content", [b"\x89PNG", {"bytes": b"\x89PNG", "path": "1.png"}])
+def test_images_themselves_in_place_of_paths_are_refused(tmp_path, refused, content):
+    parquet.write_table(pa.table({"image": [content] * 4, "label": list("abab")}), tmp_path / "m.parquet")
+    assert "images themselves, and not the paths of files" in refused(tmp_path / "m.parquet")
+
+
 def test_a_name_over_two_lines_is_a_name(pets, manifest, prepared):
     (pets / "cat" / "0.png").rename(pets / "cat" / "a\nb.png")
     assert len(prepared(manifest(rows_of(pets))).splits["train"].labels) == 17
