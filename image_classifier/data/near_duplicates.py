@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -98,11 +99,14 @@ def _near(mine: Floats, theirs: Floats, neighbours: int) -> Integers:
 
 def _coarse(parts: Sequence[Pixels]) -> Floats:
     """The coordinates that are searched by, of all images: 64 bytes for each."""
-    some = []
+    height, width = (min(_GRID, side) for side in parts[0].shape[1:3])
+    told = np.empty((sum(map(len, parts)), min(_SEARCHED, height * width - 1)))
+    at = 0
     with threadpool_limits(1):  # products so small are slowed down by threads, fivefold beside another process
-        for part in parts:
-            some += [_coordinates(piece)[:, :_SEARCHED].copy() for piece in pieces(part)]
-    return np.concatenate(some)
+        for piece in itertools.chain.from_iterable(map(pieces, parts)):
+            told[at : at + len(piece)] = _coordinates(piece)[:, :_SEARCHED]
+            at += len(piece)
+    return told
 
 
 def _coordinates(images: Pixels) -> Floats:
