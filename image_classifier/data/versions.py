@@ -1,5 +1,6 @@
 """What has changed between two versions of a data set, example by example, in words for people."""
 
+import contextlib
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from image_classifier.data.pairing import Pairs, VersionExamples, changed, paired
-from image_classifier.data.store import INDEX, DamagedStoreError, Store, open_store
+from image_classifier.data.store import INDEX, Store, open_store
+from image_classifier.errors import UserError
 
 _NAMED = 8  # examples in one message
 # An index says the digest last, so that of a long one the rest is not read.
@@ -54,15 +56,17 @@ class Difference:
 def kept(cache_folder: Path, digest: str) -> Store | None:
     """The store of this digest in the cache folder, if it is still there and whole."""
     for index in cache_folder.glob(f"*/{INDEX}"):
-        with index.open("rb") as stream:
-            stream.seek(max(0, index.stat().st_size - _TAIL_BYTES))
-            last = _LAST.search(stream.read())
-        if last and last[1].decode() == digest:
-            try:
+        with contextlib.suppress(UserError, OSError):  # damaged, not readable, or just removed by another process
+            if _last_digest(index) == digest:
                 return open_store(index.parent)
-            except DamagedStoreError:
-                continue
     return None
+
+
+def _last_digest(index: Path) -> str | None:
+    with index.open("rb") as stream:
+        stream.seek(max(0, index.stat().st_size - _TAIL_BYTES))
+        last = _LAST.search(stream.read())
+    return last[1].decode() if last else None
 
 
 def difference(before: Store, now: Store) -> Difference:

@@ -366,6 +366,7 @@ def test_what_was_read_has_the_identity_that_was_looked_up(identified, query):
     if "now()" not in query:
         assert identified(query, {identity}) == ("known", identity, identity)
     assert len(read) in (0, 1, 2, 3000)
+    assert "DESC" not in query or read == [(number,) for number in range(3000, 0, -1)]
 
 
 def test_the_order_of_rows_counts_where_they_have_no_key(identified, server):

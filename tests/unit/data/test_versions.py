@@ -176,6 +176,8 @@ def test_a_store_is_found_in_the_cache_by_its_digest_and_a_damaged_one_is_not(pr
     assert found.counts["more"] == 1
     assert found.named["more"] == ["cat/9.png"]
     assert found.counts["relabelled"] == found.counts["changed"] == found.counts["fewer"] == 0
+    (tmp_path / "cache" / "loop").mkdir()
+    (tmp_path / "cache" / "loop" / "store.json").symlink_to("store.json")  # what cannot be read is none
     array = before.folder / "train_labels.npy"
     array.chmod(0o644)
     array.write_bytes(array.read_bytes()[:-1] + b"x")
