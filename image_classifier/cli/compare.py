@@ -46,12 +46,14 @@ def _changes(found: Sequence[Run], arguments: argparse.Namespace) -> Iterator[st
     first = found[0]
     others = [each for each in found[1:] if each.card["dataset_digest"] != first.card["dataset_digest"]]
     if others:
-        from image_classifier.training import changes
+        from image_classifier.data.versions import difference, kept
 
-        for each in others:
-            words = changes.between(first, each, cache_folder(arguments))
-            if words:
-                yield f"The data of {each.name} is not that of {first.name}: {words}."
+        cache = cache_folder(arguments)
+        before = kept(cache, first.card["dataset_digest"])
+        for each in others if before else ():
+            now = kept(cache, each.card["dataset_digest"])
+            if before and now:
+                yield f"The data of {each.name} is not that of {first.name}: {difference(before, now).words}."
 
 
 def compared(each: Run) -> Compared:

@@ -33,12 +33,6 @@ def to(store: Store, digest: str, cache_folder: Path) -> str | None:
     return None if before is None else difference(before, store).words
 
 
-def between(before: Run, now: Run, cache_folder: Path) -> str | None:
-    """How the data of one run differs from that of another; None where one of them is not in the cache."""
-    store = kept(cache_folder, now.card["dataset_digest"])
-    return None if store is None else to(store, before.card["dataset_digest"], cache_folder)
-
-
 def _classes(run: Run, store: Store) -> list[str]:
     added = [name for name in store.classes if name not in run.classes]
     gone = [name for name in run.classes if name not in store.classes]
