@@ -22,10 +22,12 @@ _logger = logging.getLogger(__name__)
 
 
 class Found(NamedTuple):
-    """A file in a class folder."""
+    """A file in a class folder: of a million, what `os.stat` gives would take most of the memory."""
 
     path: str
-    status: os.stat_result
+    bytes: int
+    modified: int
+    changed: int
 
 
 class Listing(NamedTuple):
@@ -46,11 +48,12 @@ def folder_of_images(folder: Path) -> Source:
     start = len(os.path.join(folder, ""))  # noqa: PTH118 (where the path inside the data set begins)
     for split, per_class in found.items():
         everything = [file for files in per_class.values() for file in files]
-        stats += [(path[start:], s.st_size, s.st_mtime_ns, s.st_ctime_ns) for path, s in everything]
+        of_split = [(file.path[start:], file.bytes, file.modified, file.changed) for file in everything]
+        stats += of_split
         examples[split] = Examples(
             np.repeat(np.arange(len(classes)), [len(files) for files in per_class.values()]).astype(np.int64),
-            [ImageFile(path, status.st_size) for path, status in everything],
-            tuple(shown(path[start:]) for path, _ in everything),
+            [ImageFile(file.path, file.bytes) for file in everything],
+            tuple(shown(name) for name, *_ in of_split),
         )
     draws = "test" not in examples
     return Source("folder", tuple(stats), draws_test=draws, load=lambda: (classes, examples), root=str(folder))
@@ -161,21 +164,21 @@ def _files_below(folder: str, above: tuple[tuple[int, int], ...]) -> list[Found]
     if identity in above:
         raise UserError(f"{shown(folder)} is a link to a folder that holds it", "remove the link")
     here = _listing(folder)
-    found = [Found(entry.path, _regular(entry)) for entry in here.files]
+    found = [_regular(entry) for entry in here.files]
     for entry in here.folders:
         found += _files_below(entry.path, (*above, identity))
     return found
 
 
-def _regular(entry: os.DirEntry[str]) -> os.stat_result:
-    """What the file system says of a regular file; anything else is refused before it is opened and could block."""
+def _regular(entry: os.DirEntry[str]) -> Found:
+    """A regular file as the file system shows it; anything else is refused before it is opened and could block."""
     try:
         status = entry.stat()
     except OSError as error:
         raise UserError(f"{shown(entry.path)} cannot be read: {error.strerror}", "replace or remove it") from error
     if not stat.S_ISREG(status.st_mode):
         raise UserError(f"{shown(entry.path)} is not a regular file", "a class folder may hold only images: remove it")
-    return status
+    return Found(entry.path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _identity(folder: str) -> tuple[int, int]:
