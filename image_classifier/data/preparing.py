@@ -90,12 +90,14 @@ def _opened_or_made(
     final: Path, source: Source, name: str, asked: Mapping[str, Any], *, quiet: bool
 ) -> tuple[Store, bool]:
     """The store at `final`, and whether it was made now."""
-    store = _cached(final)
+    key = _key(source, asked)
+    is_cache = final.name == key  # what is there is what is wanted
+    store = _cached(final) if is_cache else None
     if store is not None:
         return store, False
     settings = _settings(source, asked) | {"columns": asked["columns"], "where": name}
-    with only_maker(final):
-        store = _cached(final)  # another process may have made it meanwhile
+    with only_maker(final, key) as waited:
+        store = _cached(final) if is_cache or waited else None
         if store is not None:
             return store, False
         digest = _make(final, source, name, settings, quiet=quiet)

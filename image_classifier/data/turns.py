@@ -17,20 +17,25 @@ _logger = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def only_maker(final: Path) -> Iterator[None]:
-    """Nobody else makes `final` meanwhile; who does so now is waited for, however that ends."""
-    place = final.parent / f".{final.name}.lock.tmp"  # called so that it is cleared when a killed process leaves it
+def only_maker(final: Path, key: str) -> Iterator[bool]:
+    """Nobody else makes `final` of what `key` says; who does so now is waited for, however that ends.
+
+    It gives whether another has been waited for.
+    """
+    # Called so that it is cleared when a killed process leaves it.
+    place, waited = final.parent / f".{final.name}.lock_{key[:16]}.tmp", False
     while True:
         with contextlib.ExitStack() as held:
             try:
                 about = held.enter_context(files.lock(place, "busy"))
             except UserError:
                 _logger.info("another process prepares this data: waiting")
+                waited = True
                 about = held.enter_context(files.lock(place))
             if not _is(place, about):
                 continue  # who had it has removed it
             try:
-                yield
+                yield waited
             finally:
                 with contextlib.suppress(OSError):
                     place.rmdir()

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from image_classifier.data.preparing import prepare
+from image_classifier.data.store import open_store
 
 PREPARE = """
 import signal
@@ -126,6 +127,17 @@ def test_who_waits_takes_over_from_one_that_is_killed(started, big, truth):
     assert second.wait(60) == 0
     assert "preparing 80" in said.read_text()
     assert said.read_text().split()[-1] == truth
+
+
+def test_other_data_that_come_into_the_output_meanwhile_are_kept_and_told(started, big, tmp_path):
+    made = tmp_path / "made"
+    first, said = stopped_while_preparing(started, "--dataset_folder", big, "--output", made)
+    asked = {"image_size": None, "split_seed": 0, "cache_folder": tmp_path / "cache"}
+    other = prepare("digits", output=made, quiet=True, **asked)
+    first.send_signal(signal.SIGCONT)
+    assert first.wait(60) == 2
+    assert f"another process has put other data into {made}" in said.read_text()
+    assert open_store(made).digest == other.digest
 
 
 @pytest.mark.parametrize("database", [False, True])

@@ -21,25 +21,25 @@ def test_a_second_waits_until_the_first_has_ended_and_nothing_is_left(tmp_path, 
             waits.set()
 
     def second():
-        with only_maker(final):
-            order.append("second")
+        with only_maker(final, "k") as waited:
+            order.append(("second", waited))
 
     logger, handler = logging.getLogger("image_classifier.data.turns"), Waits()
     logger.addHandler(handler)
-    with only_maker(tmp_path / "other"), only_maker(final):
+    with only_maker(tmp_path / "other", "k"), only_maker(final, "other"), only_maker(final, "k") as waited:
         other = threading.Thread(target=second)
         other.start()
         assert waits.wait(5)
-        order.append("first")
+        order.append(("first", waited))
     other.join()
     logger.removeHandler(handler)
-    assert order == ["first", "second"]
+    assert order == [("first", False), ("second", True)]
     assert len(caplog.messages) == 1
     assert list(tmp_path.iterdir()) == []
 
 
 def test_an_error_of_the_maker_leaves_nothing_behind(tmp_path):
-    with pytest.raises(ZeroDivisionError), only_maker(tmp_path / "store"):
+    with pytest.raises(ZeroDivisionError), only_maker(tmp_path / "store", "k"):
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
 
@@ -47,7 +47,7 @@ def test_an_error_of_the_maker_leaves_nothing_behind(tmp_path):
 def test_what_is_old_and_unlocked_goes(tmp_path):
     final = tmp_path / "store"
     for name in (
-        ".store.lock.tmp",
+        ".store.lock_k.tmp",
         ".store.x1.tmp",
         ".other.x1.tmp",
         f".{'0' * 64}.x1.tmp",
