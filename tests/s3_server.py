@@ -71,7 +71,7 @@ class _Proxy(http.server.BaseHTTPRequestHandler):
         if kind == "hold":
             faults.released.wait(60)
         if kind == "hang":
-            time.sleep(1.5)
+            time.sleep(4)
         if kind in ("close", "hold", "hang"):
             self._drop()
             return
