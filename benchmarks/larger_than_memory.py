@@ -6,8 +6,9 @@ IMAGE is a Docker image with Python; what is to be seen in it besides this repos
 (the folder of a Python in a place of its own, say) is named by --mount. Stores of noise are made in a folder of
 temporary files on a real disk: a fifth of the limit (it stays in memory), once and four times the limit. Each
 measurement is a container of its own, in turn; before it the kernel forgets the store, and in it every byte is read
-once, as when a store is opened. Then it trains for some seconds, in an order that the seed draws. --asking no measures
-reading without advice to the kernel, as it was before.
+once, as when a store is opened. Then it trains for some seconds, in an order that the seed draws; what of that went by
+in reading, and in asking for what comes next, is told too, because other programs disturb it less than the rates.
+--asking no measures reading without advice to the kernel, as it was before.
 """
 
 import argparse
@@ -21,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,9 @@ def train(folder: Path, model: str, seconds: float, *, asking: bool) -> dict[str
     if not asking:
         mapped.MappedRows.scattered = lambda _: contextlib.nullcontext()  # type: ignore[assignment, method-assign]
         mapped.MappedRows.ask = lambda *_: None  # type: ignore[method-assign]
+    reading = [0.0]
+    for name in ("take", "ask"):
+        setattr(mapped.MappedRows, name, timed(getattr(mapped.MappedRows, name), reading))
     side, batch_size = TASKS[model]
     place = runtime.resolve("cpu", "auto", "auto")
     torch.set_num_threads(place.num_threads)
@@ -84,7 +89,7 @@ def train(folder: Path, model: str, seconds: float, *, asking: bool) -> dict[str
     done, before = 0, taken()
     for step, (images, labels) in enumerate(batch for epoch in range(1000) for batch in batches.epoch(epoch)):
         if step == WARM:
-            before, done = taken(), 0
+            before, done, reading[0] = taken(), 0, 0.0
         with place.autocast():
             logits = network(images)
         functional.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
@@ -97,9 +102,22 @@ def train(folder: Path, model: str, seconds: float, *, asking: bool) -> dict[str
     held = {name: int(line.split()[1]) // 1024 for line in status for name in ("RssAnon", "RssFile") if name in line}
     return held | {
         "rate": done / used["clock"],
+        "reading": reading[0] / used["clock"],
         "faults": used["faults"],
         "read": used["read"] / (done * side * side * 3),
     }
+
+
+def timed(function: Callable[..., Any], spent: list[float]) -> Callable[..., Any]:
+    """The function, whose seconds are added to what is spent."""
+
+    def call(*arguments: Any) -> Any:
+        started = time.perf_counter()
+        result = function(*arguments)
+        spent[0] += time.perf_counter() - started
+        return result
+
+    return call
 
 
 def taken() -> dict[str, float]:
@@ -135,7 +153,7 @@ def told(runs: dict[str, list[dict[str, Any]]]) -> None:
         print(
             f"  {size:<5} {middle['rate']:,.0f} images/s ({min(rates):,.0f} to {max(rates):,.0f}), "
             f"{statistics.median(ratios):.2f} of {first} ({min(ratios):.2f} to {max(ratios):.2f}); "
-            f"RssAnon {middle['RssAnon']:.0f} MB, RssFile {middle['RssFile']:.0f} MB, "
+            f"{middle['reading']:.1%} of the time in reading; RssAnon {middle['RssAnon']:.0f} MB, RssFile {middle['RssFile']:.0f} MB, "
             f"{middle['faults']:,.0f} waits, {middle['read']:.1f} bytes read for each used; n = {len(found)}"
         )
 
