@@ -153,7 +153,8 @@ def told(runs: dict[str, list[dict[str, Any]]]) -> None:
         print(
             f"  {size:<5} {middle['rate']:,.0f} images/s ({min(rates):,.0f} to {max(rates):,.0f}), "
             f"{statistics.median(ratios):.2f} of {first} ({min(ratios):.2f} to {max(ratios):.2f}); "
-            f"{middle['reading']:.1%} of the time in reading; RssAnon {middle['RssAnon']:.0f} MB, RssFile {middle['RssFile']:.0f} MB, "
+            f"{middle['reading']:.1%} of the time in reading; "
+            f"RssAnon {middle['RssAnon']:.0f} MB, RssFile {middle['RssFile']:.0f} MB, "
             f"{middle['faults']:,.0f} waits, {middle['read']:.1f} bytes read for each used; n = {len(found)}"
         )
 
