@@ -21,7 +21,8 @@ class Faults:
     """What the proxy does to requests, and what it has seen: (method, path, range) of each."""
 
     def __init__(self):
-        self.seen, self.left, self.rewritten, self.before = [], [], [], None
+        self.seen, self.left, self.rewritten = [], [], []
+        self.ahead = self.before = None  # called with method and path: ahead of a request, before its answer
         self.released = threading.Event()
         self._turn = threading.Lock()
 
@@ -78,24 +79,30 @@ class _Proxy(http.server.BaseHTTPRequestHandler):
         if kind in ("500", "503"):
             self._answer(int(kind), [], SLOW_DOWN if kind == "503" else b"")
             return
-        link = http.client.HTTPConnection(self.target)
-        with contextlib.closing(link):
-            link.request(self.command, self.path, body, dict(self.headers))
-            reply = link.getresponse()
-            data = reply.read()
+        reply, data = self._forwarded(body)
         headers = [each for each in reply.getheaders() if each[0].lower() not in ("content-length", "connection")]
         if kind == "corrupt":
             data = bytes([data[0] ^ 1]) + data[1:]
-        for pattern, replacement in faults.rewritten if "list-type" in self.path else ():
-            data = re.sub(pattern, replacement, data)
-        if faults.before:
-            faults.before(self.command, unquote(self.path))
         if kind == "truncate":
             data = data[: len(data) // 2]
         length = int(reply.getheader("Content-Length") or 0) if self.command == "HEAD" else len(data)
         self._answer(reply.status, headers, data[: len(data) // 2] if kind == "drop" else data, length)
         if kind == "drop":
             self._drop()
+
+    def _forwarded(self, body):
+        """The server's own answer, as it is rewritten, and what happens around it."""
+        if self.faults.ahead:
+            self.faults.ahead(self.command, unquote(self.path))
+        with contextlib.closing(http.client.HTTPConnection(self.target)) as link:
+            link.request(self.command, self.path, body, dict(self.headers))
+            reply = link.getresponse()
+            data = reply.read()
+        for pattern, replacement in self.faults.rewritten if "list-type" in self.path else ():
+            data = re.sub(pattern, replacement, data)
+        if self.faults.before:
+            self.faults.before(self.command, unquote(self.path))
+        return reply, data
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _forward  # noqa: N815  (as http.server calls them)
 

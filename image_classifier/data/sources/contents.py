@@ -16,7 +16,7 @@ from image_classifier.data.sources.object_names import Remote, files_of
 from image_classifier.data.sources.table import SUFFIXES
 from image_classifier.data.store import INDEX, array_names
 from image_classifier.errors import UserError
-from image_classifier.settings.addresses import Address, address_of
+from image_classifier.settings.addresses import WEB, Address, address_of
 
 _FRESH = 60  # seconds; a command looks at what is there and soon after prepares it
 _PARQUET = ".parquet"
@@ -96,6 +96,8 @@ def listed(bucket: Bucket, address: Address) -> Contents:
         found = bucket.found(address.path)
         if found:
             return Contents(address, bucket, (found._replace(path=posixpath.basename(address.path)),), is_file=True)
+        if address.scheme in WEB:
+            raise _nothing(bucket, address)
     prefix = f"{address.path}/" if address.path else ""
     below = (each._replace(path=each.path[len(prefix) :]) for each in bucket.listed(prefix))
     objects = files_of(below, str(address))

@@ -1,6 +1,8 @@
 """Data in buckets: the folder's store whatever the network does, pulled once, gone on with after a break."""
 
+import functools
 import hashlib
+import http.server
 import json
 import logging
 import os
@@ -11,6 +13,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -295,6 +298,30 @@ class TestLargeObjects:
         assert len(faults.gets()) == parts
 
 
+def test_a_table_on_a_web_server_is_read_and_known_again(table, prepared):
+    handler = functools.partial(_Quiet, directory=table.parent)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
+        threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.05}).start()
+        try:
+            address = f"http://127.0.0.1:{web.server_port}/{table.name}"
+            assert outline(address, 16).is_table
+            store = prepared(address, target_column="kind")
+            assert store.digest == prepared(table, target_column="kind").digest
+            asked = len(_Quiet.seen)
+            assert prepared(address, target_column="kind").folder == store.folder
+            assert not [line for line in _Quiet.seen[asked:] if line.startswith("GET")]
+            assert "there is nothing at" in refusal(prepared, address.replace("flowers", "weeds")).what
+        finally:
+            web.shutdown()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    seen: ClassVar = []
+
+    def log_message(self, *_):
+        self.seen.append(self.requestline)
+
+
 class TestManifests:
     """Of a bucket's objects only those that the rows name are looked for and pulled."""
 
@@ -391,27 +418,25 @@ class TestStores:
             assert " hint: " in said.err
         assert faults.puts() == []
 
-    def test_of_two_that_write_to_one_place_one_is_there_whole(self, place, prepared, fs):
-        from image_classifier.data.uploading import Place
-
+    def test_who_comes_second_replaces_nothing(self, faults, place, prepared):
+        stores = {"digits": prepared("digits"), "wine": prepared("wine")}
         address = f"s3://{place}/store"
-        stores = [prepared("digits"), prepared("wine", target_column=None)]
 
-        def put(store):
-            try:
-                Place(address).put(store, quiet=True)
-            except UserError as error:
-                return error.what
-            return store.digest
+        def put_another(method, path):
+            if method == "PUT":  # the first one has looked, and found nothing
+                faults.ahead = None
+                put_at(address, stores["wine"])
 
+        faults.ahead = put_another
+        error = refusal(put_at, address, stores["digits"])
+        assert "holds another store's test_inputs.npy" in error.what
+        store = prepared(address)
+        assert digests(store.folder) == digests(stores["wine"].folder)
+
+    def test_two_that_put_the_same_store_are_both_right(self, place, prepared):
         with ThreadPoolExecutor(2) as threads:
-            answers = list(threads.map(put, stores))
-        there = [name.rpartition("/")[2] for name in fs.find(f"{place}/store")]
-        if "store.json" in there:
-            assert prepared(address, cache="other").digest in answers
-        assert len({store.digest for store in stores} & set(answers)) <= 1
-        with ThreadPoolExecutor(2) as threads:
-            assert set(threads.map(lambda _: put_at(f"s3://{place}/same", stores[0]), range(2))) == {stores[0].digest}
+            answers = set(threads.map(put_at, [f"s3://{place}/store"] * 2, [prepared("digits")] * 2))
+        assert answers == {prepared(f"s3://{place}/store").digest}
 
     def test_a_damaged_copy_is_pulled_again_and_a_damaged_store_is_refused(self, faults, fs, place, prepared, tmp_path):
         put_at(f"s3://{place}/store", prepared("wine"))
