@@ -142,8 +142,8 @@ class PulledCopy:
     def _fetch(self, missing: Sequence[Wanted], resumed: dict[Wanted, set[int]]) -> None:
         total = sum(each.found.size for each in missing)
         there = sum(_length(each.found, number) for each, numbers in resumed.items() for number in numbers)
-        size = tqdm.format_sizeof(total - there, "B")
-        _logger.info("pulling %s of %d objects from %s", size, len(missing), missing[0].bucket.root)
+        size, objects = tqdm.format_sizeof(total - there, "B"), "objects" if len(missing) > 1 else "object"
+        _logger.info("pulling %d %s (%s) from %s", len(missing), objects, size, missing[0].bucket.root)
         left = {each: _parts(each.found) - len(resumed.get(each, ())) for each in missing if each.found.size > PART}
         pieces = (
             _Piece(each, number)
