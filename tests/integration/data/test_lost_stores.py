@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import warm
 
-EPOCHS = 5
+EPOCHS = 3
 
 
 @pytest.fixture
