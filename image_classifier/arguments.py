@@ -54,7 +54,7 @@ def add_data(parser: argparse.ArgumentParser) -> None:
     """The data set, and where it is kept once it is prepared."""
     group = parser.add_argument_group("data")
     kinds = "CIFAR-10 batches, a folder of class folders, a manifest or a table (.csv, .parquet, …), a store"
-    text = f"{', '.join(NAMED_DATA)}, or a path: {kinds} (default: {DEFAULT_DATASET})"
+    text = f"{', '.join(NAMED_DATA)}, or a path or s3://…: {kinds} (default: {DEFAULT_DATASET})"
     group.add_argument("--dataset_folder", metavar="D", help=text)
     add_database(group)
     add_cache(group)

@@ -218,11 +218,11 @@ _held: set[tuple[int, int, int]] = set()  # the locks of this process: thread, d
 
 
 @contextlib.contextmanager
-def lock(folder: Path, busy: str | None = None) -> Iterator[None]:
+def lock(folder: Path, busy: str | None = None) -> Iterator[os.stat_result]:
     """Hold the folder's lock; a second holder gets a `UserError` that says `busy`, or waits where nothing is to say.
 
     Who would wait for a lock that the same thread holds has it already. The kernel releases it when the process ends,
-    however it ends.
+    however it ends. What is given is which folder it was when the lock was taken.
     """
     make_folder(folder)
     with disk_errors(folder):
@@ -231,7 +231,7 @@ def lock(folder: Path, busy: str | None = None) -> Iterator[None]:
     own = (threading.get_ident(), about.st_dev, about.st_ino)
     try:
         if own in _held and not busy:
-            yield
+            yield about
             return
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | (fcntl.LOCK_NB if busy else 0))
@@ -239,7 +239,7 @@ def lock(folder: Path, busy: str | None = None) -> Iterator[None]:
             raise UserError(str(busy), "wait for the other process to end, or choose another name") from error
         _held.add(own)
         try:
-            yield
+            yield about
         finally:
             _held.discard(own)
     finally:

@@ -15,7 +15,7 @@ from package import UserError, lfs, names
 from step import plain, run, temporary, variable
 from unpacking import unpack
 
-IN_LFS = (".pth", ".png", ".npz", ".skops")
+IN_LFS = (".pth", ".png", ".npz", ".skops", ".html")
 
 
 def main() -> None:

@@ -1,14 +1,20 @@
 """Measure a finished run's model again, or on other data."""
 
 import argparse
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from image_classifier import files, runs, signals
 from image_classifier.arguments import access, add_cache, add_database, add_run, cache_folder
 from image_classifier.errors import UserError
 from image_classifier.runs import Run
+
+if TYPE_CHECKING:
+    from image_classifier.data.store import Store
+
+logger = logging.getLogger(__name__)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
     with signals.postponed():
         from image_classifier.training import measuring, results
 
-    store = measuring.opened(measured, arguments.dataset_folder, cache_folder(arguments), access(arguments))
+    store = _opened(measured, arguments)
     apart = arguments.output or arguments.summary or arguments.split != "test"
     if not apart and measuring.is_own(store, measured):
         measuring.write_again(measured, store)
@@ -52,6 +58,19 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _opened(measured: Run, arguments: argparse.Namespace) -> "Store":
+    """The data to measure on; where it is asked for by the name of the run's own and has changed, that is said."""
+    from image_classifier.training import changes, measuring
+
+    given, cache = arguments.dataset_folder, cache_folder(arguments)
+    store = measuring.opened(measured, given, cache, access(arguments))
+    same = given is not None and changes.same_data(given, measured.record["dataset_folder"])
+    if same and not measuring.is_own(store, measured):
+        words = changes.since(measured, store, cache)
+        logger.info("%s is no longer what %s was trained on: %s", given, measured.name, words)
+    return store
+
+
 def _experiment(members: Sequence[Run], arguments: argparse.Namespace) -> int:
     """Measure every run of an experiment and leave them as they are; in short, with the one that validation chose."""
     with signals.postponed():
@@ -59,7 +78,7 @@ def _experiment(members: Sequence[Run], arguments: argparse.Namespace) -> int:
 
     reports = {}
     for each in members:
-        store = measuring.opened(each, arguments.dataset_folder, cache_folder(arguments), access(arguments))
+        store = _opened(each, arguments)
         report = measuring.report(each, store, arguments.split)
         print("\n".join([each.name, *results.lines(report, each.noun)]))
         reports[each.folder.name] = report

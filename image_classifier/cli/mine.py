@@ -20,12 +20,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Write the run's error sets again, and say what they are."""
     found = runs.find(arguments.run, arguments.experiments_folder)
     with signals.postponed():
-        from image_classifier.training import measuring, mining
+        from image_classifier.training import changes, measuring, mining
 
-    store = measuring.opened(found, arguments.dataset_folder, cache_folder(arguments), access(arguments))
+    cache = cache_folder(arguments)
+    store = measuring.opened(found, arguments.dataset_folder, cache, access(arguments))
     if not measuring.is_own(store, found):
         raise UserError(
-            f"{arguments.dataset_folder} is not the data of {found.name}: its digest is another",
+            f"{arguments.dataset_folder} is not the data of {found.name}: {changes.since(found, store, cache)}",
             "error sets are those of the run's own test examples: give its own data",
         )
     with files.lock(found.folder, f"{found.folder} is in use by another process"):

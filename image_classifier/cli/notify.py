@@ -14,6 +14,7 @@ from image_classifier.evaluation import summary
 from image_classifier.evaluation.comparison import Comparison, compare
 from image_classifier.evaluation.metrics import Predictions
 from image_classifier.runs import Run
+from image_classifier.settings.names import DATA_CARD
 from image_classifier.sweep import record as sweep_record
 from image_classifier.sweep import summary as sweep_summary
 from image_classifier.sweep.record import Sweep
@@ -106,6 +107,8 @@ def _facts(trained: Run) -> dict[str, str]:
         "training": f"{trained.record['timing']['training_seconds']:.1f} s, {len(trained.history())} epochs",
         trained.model_file: f"sha256 {trained.record['files'][trained.model_file]['sha256']}",
     }
+    if DATA_CARD in trained.record["files"]:
+        facts["what the data are like"] = DATA_CARD
     if card["parent_sha256"]:
         facts["parent"] = f"{trained.config.pretrained_model}, sha256 {card['parent_sha256']}"
     return facts

@@ -1,6 +1,7 @@
 """Batches ready for the network: order and augmentation depend on (seed, epoch, example), on nothing else."""
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 
 from image_classifier.data.augmentation import Augmentation, Draws, cut_out, draw, moved
 from image_classifier.data.examples import Labels
+from image_classifier.data.mapped import MappedRows, refuse_cut_short
 from image_classifier.data.prefetching import prefetched
 from image_classifier.data.store import Split
 from image_classifier.errors import UserError
@@ -46,10 +48,12 @@ class Batches:
         augmentation.check(height, width)
         self.count = len(indices)
         self.shape = (height, width, channels)
-        self._pixels: np.ndarray = np.asarray(split.inputs)
+        self._rows = MappedRows(split.inputs)
+        self._pixels = self._rows.array
         self._indices = np.asarray(indices, dtype=np.int64)
         self._labels = torch.from_numpy(split.labels[self._indices])
         self._seed, self._shuffle, self._augmentation = seed, shuffle, augmentation
+        self._in_one_go = not shuffle and self.count == len(self._pixels)
         self._device = device
         # On the CPU a thread would take the cores that the training step is using (docs/decisions/0003-data.md).
         self._threads = 0 if device.type == "cpu" else num_workers
@@ -98,19 +102,25 @@ class Batches:
             for begin, end in spans:
                 yield self._resident.index_select(0, on_device[begin:end])
             return
-        parts = (rows[begin:end] for begin, end in spans)
-        with contextlib.closing(prefetched(self._read, parts, self._threads)) as pieces:
-            for pixels in pieces:
+        parts = [rows[begin:end] for begin, end in spans]
+        with (
+            contextlib.nullcontext() if self._in_one_go else self._rows.scattered(),
+            contextlib.closing(prefetched(self._read, parts, self._threads)) as pieces,
+        ):
+            for pixels, later in itertools.zip_longest(pieces, parts[1 + self._threads :]):
+                if later is not None:
+                    self._rows.ask(later)
                 yield pixels.to(self._device, non_blocking=True)
 
     def _read(self, rows: Labels) -> torch.Tensor:
-        pixels = torch.from_numpy(np.take(self._pixels, rows, axis=0))
+        pixels = torch.from_numpy(self._rows.take(rows))
         return pixels.pin_memory() if self._device.type == "cuda" else pixels
 
     def _kept_on_device(self) -> torch.Tensor | None:
         """The whole split, if the device is a GPU with several times the memory that it takes."""
         if self._device.type != "cuda" or torch.cuda.mem_get_info(self._device)[0] < _ROOM * self._pixels.nbytes:
             return None
+        refuse_cut_short(self._pixels)
         return torch.from_numpy(np.array(self._pixels)).to(self._device)
 
 

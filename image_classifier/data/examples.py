@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,11 +20,22 @@ Stat = tuple[str, int, int, int]
 
 
 class ImageFile(NamedTuple):
-    """A file to decode; its size in bytes stands for the work that it is."""
+    """A file to decode, or a part of one; its size in bytes stands for the work that it is."""
 
     path: str
     bytes: int
     name: str | None = None  # to call it by: the row that names it, or what it is a copy of
+    start: int | None = None  # where in a file with several it begins
+
+    @property
+    def called(self) -> str:
+        """What to call it in a message."""
+        return self.path if self.name is None else self.name
+
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """Where it is in a file with several, and how long it is."""
+        return None if self.start is None else (self.start, self.bytes)
 
 
 class ColumnNames(NamedTuple):
@@ -64,6 +76,7 @@ class Source:
     load: Callable[[], tuple[tuple[str, ...], dict[str, Examples]]]
     query_sha256: str | None = None  # of the query that chose the examples in a database
     identity: str | None = None  # what tells one content from another before anything is read, where that can be had
+    root: str | None = None  # the folder in which `stats` names files, where it does
 
 
 def shown(path: str) -> str:
@@ -84,10 +97,17 @@ def checked_class_names(names: Sequence[str], where: str) -> tuple[str, ...]:
                 f"the class name '{shown(name)}' in {where} is not plain text",
                 "class names may not be blank or hold control characters or bytes that are not UTF-8: rename it",
             )
-    twice = sorted({name for name in composed if composed.count(name) > 1})
+    twice = sorted(name for name, count in Counter(composed).items() if count > 1)
     if twice:
         raise UserError(
             f"the class name {', '.join(map(repr, twice))} stands more than once in {where}",
             "names that differ only in how Unicode writes an accent are one name: rename or merge them",
         )
+    trimmed: dict[str, str] = {}
+    for name in composed:
+        other = trimmed.setdefault(name.strip(), name)
+        if other != name:
+            raise UserError(
+                f"{where} spells one class in two ways: {other!r} and {name!r}", "spell it in one way, without blanks"
+            )
     return composed

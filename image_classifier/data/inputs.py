@@ -8,13 +8,13 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from tqdm import tqdm
 
 from image_classifier import files
 from image_classifier.data.decoding import Chunk
 from image_classifier.data.examples import Examples, ImageFile, Pixels, shown
 from image_classifier.data.pixels import fitted, read_rgb
 from image_classifier.data.pointers import pointer
+from image_classifier.data.progress import Progress
 from image_classifier.data.store import array_name
 from image_classifier.data.tables import Column, Table, encoded
 from image_classifier.data.workers import decoded
@@ -26,6 +26,7 @@ FALLBACK_SIZE = 64
 _CHUNK_FILES = 256
 _CHUNK_BYTES = 4_000_000
 _FIRST_LOOK = 20
+_ROWS_AT_ONCE = 10_000
 _NO_FAULTS = "replace these images, or remove their rows, and run again"
 _NO_STRAYS = "replace or remove these files and run again; a class folder may hold nothing but images"
 
@@ -41,10 +42,14 @@ class UnusableFilesError(UserError):
 
 def write_rows(folder: Path, examples: dict[str, Examples], columns: Sequence[Column], where: str) -> Shape:
     """Write every split's rows of a table as numbers; the shape (1, 1, numbers) that they got."""
+    shape = (1, 1, sum(len(column.numbers) for column in columns))
     for name, split in examples.items():
-        rows = encoded(cast("Table", split.images), columns, where)
-        new_array(folder / array_name(name, "inputs"), rows.shape, np.float32)[:] = rows
-    return (1, 1, sum(len(column.numbers) for column in columns))
+        table = cast("Table", split.images)
+        array = new_array(folder / array_name(name, "inputs"), (len(table), *shape), np.float32)
+        for start in range(0, len(table), _ROWS_AT_ONCE):
+            some = np.arange(start, min(start + _ROWS_AT_ONCE, len(table)))
+            array[some] = encoded(table.take(some), columns, where)
+    return shape
 
 
 def write_inputs(
@@ -97,7 +102,7 @@ def _first_size(images: dict[str, Sequence[ImageFile]]) -> Shape | None:
     """The shape of the first file that can be read; every other image is then held against it."""
     for file in [file for split in images.values() for file in split][:_FIRST_LOOK]:
         try:
-            image = read_rgb(file.path)
+            image = read_rgb(file.path, file.span)
         except Exception:  # noqa: BLE001, S112 (whatever is wrong with it is reported with all the others)
             continue
         return (image.height, image.width, 3)
@@ -118,36 +123,46 @@ def write_files(
 
     Where they need not be, their heights and widths are written too.
     """
-    chunks: list[Chunk] = []
-    sizes: dict[str, npt.NDArray[np.int32]] = {}
+    arrays, sizes, of = [], {}, {}
     for name, split in images.items():
         array = new_array(folder / array_name(name, "inputs"), (len(split), *shape), np.uint8)
-        chunks += (
-            {
-                "array": str(array.filename), "start": array.offset + first * array.strides[0], "first": first,
-                "height": shape[0], "width": shape[1], "paths": [file.path for file in part], "native": native,
-                "interpolation": fitting.interpolation, "crop": fitting.crop,
-            }
-            for first, part in _parts(split)
-        )  # fmt: skip
+        arrays.append((array, split))
+        of[str(array.filename)] = split
         if not native:
             sizes[str(array.filename)] = new_array(folder / array_name(name, "sizes"), (len(split), 2), np.int32)
+    chunks = (chunk for array, split in arrays for chunk in _chunks(array, split, fitting, native=native))
     total_bytes = sum(file.bytes for split in images.values() for file in split)
     total = sum(map(len, images.values()))
-    failures: list[tuple[str, str]] = []
-    with tqdm(total=total, desc="preparing", unit=" images", disable=True if quiet else None, leave=False) as bar:
+    failures: list[tuple[ImageFile, str]] = []
+    with Progress("preparing", "images", total, quiet=quiet) as progress:
         for reply in decoded(chunks, total_bytes):
             if reply["mismatch"] is not None:
                 return False
-            failures += reply["failures"]
+            files_read = of[reply["array"]][reply["first"] : reply["first"] + reply["count"]]
+            failures += ((files_read[place], reason) for place, reason in reply["failures"])
             if not native:
                 sizes[reply["array"]][reply["first"] : reply["first"] + reply["count"]] = reply["sizes"]
-            bar.update(reply["count"])
+            progress.add(reply["count"])
     if failures:
-        called = {file.path: file.name for split in images.values() for file in split if file.name is not None}
-        told = [(called.get(path, path), pointer(path) or reason) for path, reason in failures]
-        raise _unusable(told, total, _NO_FAULTS if called and hint == _NO_STRAYS else hint)
+        told = [(file.called, _pointer(file) or reason) for file, reason in failures]
+        named = any(file.name is not None for file, _ in failures)
+        raise _unusable(told, total, _NO_FAULTS if named and hint == _NO_STRAYS else hint)
     return True
+
+
+def _pointer(file: ImageFile) -> str | None:
+    return pointer(file.path) if file.start is None else pointer(file.path, file.bytes, file.start)
+
+
+def _chunks(array: np.memmap, images: Sequence[ImageFile], fitting: Fitting, *, native: bool) -> Iterator[Chunk]:
+    """The rows of an array as work, one after the other: there may be millions."""
+    height, width, _ = array.shape[1:]
+    for first, part in _parts(images):
+        yield {
+            "array": str(array.filename), "start": array.offset + first * array.strides[0], "first": first,
+            "height": height, "width": width, "images": list(part), "native": native,
+            "interpolation": fitting.interpolation, "crop": fitting.crop,
+        }  # fmt: skip
 
 
 def _parts(images: Sequence[ImageFile]) -> Iterator[tuple[int, Sequence[ImageFile]]]:

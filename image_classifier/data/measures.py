@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from image_classifier.data.examples import Pixels
+from image_classifier.data.mapped import refuse_cut_short
 
 _PIECE_BYTES = 500_000
 _BORDER_SHARE = 16  # the border is a sixteenth of the shorter side wide, one pixel at least
@@ -39,7 +40,9 @@ def measures(images: Pixels) -> Measures:
 def pieces(examples: npt.NDArray[Any]) -> Iterator[npt.NDArray[Any]]:
     """Images, or rows, a few at a time, so that what is computed of them stays in the processor's cache."""
     step = max(1, _PIECE_BYTES // examples[:1].nbytes)
-    return (np.asarray(examples[start : start + step]) for start in range(0, len(examples), step))
+    for start in range(0, len(examples), step):
+        refuse_cut_short(examples)
+        yield np.asarray(examples[start : start + step])
 
 
 def luma(images: Pixels) -> Pixels:

@@ -1,5 +1,8 @@
 """Which images are nearly the same as another one: copies in another size, compression or exposure."""
 
+import contextlib
+import functools
+import itertools
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -7,6 +10,7 @@ import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
 from image_classifier.data.examples import Pixels
+from image_classifier.data.mapped import MappedRows
 from image_classifier.data.measures import Floats, luma, pieces
 
 _GRID = 8  # an image is first compared as 8 × 8 gray fields
@@ -16,6 +20,7 @@ _SEARCHED = 8  # by how many coordinates, the coarsest, the nearest is searched;
 _NEAR = 0.15
 _ALIKE = 0.9
 _FLAT = 2.0  # gray levels of deviation below which there is nothing to compare
+_PAIRS, _QUERIES = 500, 10_000  # looked at together, so that memory does not grow with the images
 _NEIGHBOURS = 5  # the image itself, and how many others are looked at: what is there more often hangs together
 
 Marks = npt.NDArray[np.bool_]
@@ -27,9 +32,9 @@ def near_duplicates(images: Pixels, others: Pixels) -> Marks:
     found = np.zeros(len(images), bool)
     if min(images.shape[1:3]) < 2:  # one row or column is no picture
         return found
-    mine, theirs = _all_coordinates(images, others)
-    for image, other in _near(mine, theirs, 1):
-        found[image] = _correlation(images[image], others[other]) >= _ALIKE
+    pairs = _near(_coarse([images]), _coarse([others]), 1)
+    for image, _ in _alike(pairs, _Rows([images]), _Rows([others])):
+        found[image] = True
     return found
 
 
@@ -37,13 +42,41 @@ def near_pairs(parts: Sequence[Pixels]) -> Iterator[tuple[int, int]]:
     """Pairs of near-duplicates among all images of the parts, which have one size, counted through; the lower first."""
     if min(parts[0].shape[1:3]) < 2:
         return
-    all_ = np.concatenate(_all_coordinates(*parts))
+    all_ = _coarse(parts)
     found = np.sort(_near(all_, all_, _NEIGHBOURS), axis=1)
-    ends = np.cumsum([len(part) for part in parts])
-    for one, other in np.unique(found[found[:, 0] < found[:, 1]], axis=0):
-        images = [parts[part][index - ends[part]] for index in (one, other) for part in [_part(ends, index)]]
-        if _correlation(*images) >= _ALIKE:
-            yield int(one), int(other)
+    rows = _Rows(parts)
+    yield from _alike(np.unique(found[found[:, 0] < found[:, 1]], axis=0), rows, rows)
+
+
+class _Rows:
+    """Images of several parts, which may be larger than memory, by their numbers counted through."""
+
+    def __init__(self, parts: Sequence[Pixels]) -> None:
+        self.parts = [MappedRows(part) for part in parts]
+        self._ends = np.cumsum([len(part) for part in parts])
+
+    def take(self, numbers: Integers) -> Pixels:
+        of = np.searchsorted(self._ends, numbers, side="right")
+        found = np.empty((len(numbers), *self.parts[0].array.shape[1:]), np.uint8)
+        for part in np.unique(of):
+            rows = self.parts[part]
+            found[of == part] = rows.take(numbers[of == part] - (self._ends[part] - len(rows.array)))
+        return found
+
+
+def _alike(pairs: Integers, mine: _Rows, theirs: _Rows) -> Iterator[tuple[int, int]]:
+    """Those of the pairs that are near in all coordinates, and in all pixels."""
+    with contextlib.ExitStack() as reading:
+        for rows in {id(rows.array): rows for rows in (*mine.parts, *theirs.parts)}.values():
+            reading.enter_context(rows.scattered())
+        for start in range(0, len(pairs), _PAIRS):
+            some = pairs[start : start + _PAIRS]
+            images, others = mine.take(some[:, 0]), theirs.take(some[:, 1])
+            with threadpool_limits(1):
+                gaps = np.square(_coordinates(images) - _coordinates(others)).sum(axis=1)
+            for at in np.flatnonzero(gaps <= _NEAR**2):
+                if _correlation(images[at], others[at]) >= _ALIKE:
+                    yield int(some[at, 0]), int(some[at, 1])
 
 
 def _near(mine: Floats, theirs: Floats, neighbours: int) -> Integers:
@@ -53,22 +86,27 @@ def _near(mine: Floats, theirs: Floats, neighbours: int) -> Integers:
     told, known = (np.flatnonzero(np.isfinite(each[:, 0])) for each in (mine, theirs))
     if not len(told) or not len(known):
         return np.zeros((0, 2), np.int64)
-    tree = cKDTree(theirs[known, :_SEARCHED], leafsize=32)
-    ranks = range(1, 1 + min(neighbours, len(known)))
-    distances, nearest = tree.query(mine[told, :_SEARCHED], k=list(ranks), distance_upper_bound=_NEAR)
-    rows, columns = np.nonzero(np.isfinite(distances))
-    pairs = np.stack([told[rows], known[nearest[rows, columns]]], axis=1)
-    gaps = np.square(mine[pairs[:, 0]] - theirs[pairs[:, 1]]).sum(axis=1)
-    return np.asarray(pairs[gaps <= _NEAR**2])
+    tree = cKDTree(theirs if len(known) == len(theirs) else theirs[known], leafsize=32)
+    ranks = list(range(1, 1 + min(neighbours, len(known))))
+    found = []
+    for start in range(0, len(told), _QUERIES):
+        some = told[start : start + _QUERIES]
+        distances, nearest = tree.query(mine[some], k=ranks, distance_upper_bound=_NEAR)
+        rows, columns = np.nonzero(np.isfinite(distances))
+        found.append(np.stack([some[rows], known[nearest[rows, columns]]], axis=1))
+    return np.concatenate(found)
 
 
-def _all_coordinates(*parts: Pixels) -> list[Floats]:
+def _coarse(parts: Sequence[Pixels]) -> Floats:
+    """The coordinates that are searched by, of all images: 64 bytes for each."""
+    height, width = (min(_GRID, side) for side in parts[0].shape[1:3])
+    told = np.empty((sum(map(len, parts)), min(_SEARCHED, height * width - 1)))
+    at = 0
     with threadpool_limits(1):  # products so small are slowed down by threads, fivefold beside another process
-        return [_coordinates(part) for part in parts]
-
-
-def _part(ends: Integers, index: np.int64) -> int:
-    return int(np.searchsorted(ends, index, side="right"))
+        for piece in itertools.chain.from_iterable(map(pieces, parts)):
+            told[at : at + len(piece)] = _coordinates(piece)[:, :_SEARCHED]
+            at += len(piece)
+    return told
 
 
 def _coordinates(images: Pixels) -> Floats:
@@ -76,19 +114,26 @@ def _coordinates(images: Pixels) -> Floats:
     height, width = (min(_GRID, side) for side in images.shape[1:3])
     rows, columns = (_fields(side, grid) for side, grid in zip(images.shape[1:3], (height, width), strict=True))
     # Sums of whole numbers below 2^24: exact, whatever the order.
-    sums = [_summed(luma(piece).astype(np.float32), rows, columns) for piece in pieces(images)]
-    fields = np.concatenate(sums).astype(np.float64) / np.outer(rows.sum(axis=1), columns.sum(axis=1)).ravel()
+    sums = _summed(luma(images).astype(np.float32), rows, columns).astype(np.float64)
+    fields = sums / np.outer(rows.sum(axis=1), columns.sum(axis=1)).ravel()
     fields -= fields.mean(axis=1, keepdims=True)
     lengths = np.sqrt(np.square(fields).sum(axis=1))
     flat = lengths < _FLAT * np.sqrt(fields.shape[1])
-    waves = np.kron(_waves(height), _waves(width))
-    order = np.argsort(np.add.outer(np.arange(height), np.arange(width)).ravel(), kind="stable")[1:]
     with np.errstate(divide="ignore", invalid="ignore"):
-        told: Floats = (fields / lengths[:, None]) @ waves[order].T
+        told: Floats = (fields / lengths[:, None]) @ _all_waves(height, width)
     told[flat] = np.nan
     return told
 
 
+@functools.cache
+def _all_waves(height: int, width: int) -> Floats:
+    """The waves of both directions as columns, the slowest first, without the constant one."""
+    waves = np.kron(_waves(height), _waves(width))
+    order = np.argsort(np.add.outer(np.arange(height), np.arange(width)).ravel(), kind="stable")[1:]
+    return np.asarray(waves[order].T, np.float64)
+
+
+@functools.cache
 def _fields(side: int, grid: int) -> npt.NDArray[np.float32]:
     """Which pixels of a side belong to which field, as a matrix that sums them."""
     return np.asarray(np.arange(side) * grid // side == np.arange(grid)[:, None], np.float32)

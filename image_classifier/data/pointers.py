@@ -12,14 +12,15 @@ _DVC = "a file of DVC, not what it stands for: dvc pull"
 _ELSEWHERE = "not here; DVC keeps it: dvc pull"
 
 
-def pointer(path: str, size: int | None = None) -> str | None:
-    """Which pointer this file is, and the command that fetches what it stands for; None if it is none."""
+def pointer(path: str, size: int | None = None, start: int = 0) -> str | None:
+    """Which pointer this file (or its part at `start`) is, and the command that fetches what it stands for, or None."""
     if path.endswith(".dvc"):
         return _DVC
     try:
         if (os.path.getsize(path) if size is None else size) > _MOST_BYTES:  # noqa: PTH202 (paths are plain text here)
             return None
         with open(path, "rb") as stream:  # noqa: PTH123 (as above)
+            stream.seek(start)
             return _LFS if stream.read(len(POINTER)) == POINTER else None
     except OSError:
         return None

@@ -3,8 +3,6 @@
 import contextlib
 import logging
 import os
-import re
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,16 +13,19 @@ from image_classifier.data import leaks
 from image_classifier.data.drawing import refuse_divided_groups, with_drawn_test
 from image_classifier.data.examples import ColumnNames, Source
 from image_classifier.data.recognising import recognised, refuse_foreign
-from image_classifier.data.sources import database
-from image_classifier.data.store import FORMAT, DamagedStoreError, Store, is_store, open_store
+from image_classifier.data.sources import database, remote
+from image_classifier.data.store import FORMAT, INDEX, DamagedStoreError, Store, is_store, open_store
 from image_classifier.data.tables import Column, as_json
+from image_classifier.data.turns import only_maker, remove_stale
+from image_classifier.data.unchanged import refuse_changed
 from image_classifier.data.writing import write_store
 from image_classifier.errors import UserError
+from image_classifier.settings.addresses import is_address
 from image_classifier.settings.database import AS_USUAL, Access
 from image_classifier.settings.inputs import PLAIN, Fitting
 from image_classifier.settings.names import DATABASE, NAMED_DATA
 
-_STALE_SECONDS = 3600
+PULLED = "pulled"  # the folder in the cache with copies of what lies in buckets
 _SPOOL = "0" * 64  # named like a store in the making, so that it is cleared as one
 _logger = logging.getLogger(__name__)
 
@@ -52,8 +53,13 @@ def prepare(
     if access.given and dataset_folder != DATABASE:
         raise UserError(f"{access.given[0]} is set, but the data is {dataset_folder}", "--dataset_folder database")
     folder = Path(dataset_folder).expanduser()
-    if dataset_folder not in NAMED_DATA and is_store(folder):
-        return _as_asked(open_store(folder), image_size, group_column, output)
+    copies = cache_folder / PULLED
+    if is_address(dataset_folder):
+        found_store = remote.store_at(dataset_folder, copies, quiet=quiet)
+    else:
+        found_store = open_store(folder) if dataset_folder not in NAMED_DATA and is_store(folder) else None
+    if found_store:
+        return _as_asked(found_store, image_size, group_column, output)
     names = ColumnNames(target_column, group_column, drop_columns)
     asked = {"image_size": image_size, "split_seed": split_seed, "columns": columns, **names._asdict()}
     if image_size is not None and fitting != PLAIN:
@@ -67,9 +73,13 @@ def prepare(
         found: Source | Store
         if dataset_folder == DATABASE:
             spool = kept.enter_context(_spool(cache_folder))
-            found = database.database_source(access, names, spool, known=known)
+            kept_there = not into and any(cache_folder.glob(f"*/{INDEX}"))  # else there is nothing to look up
+            found = database.database_source(access, names, spool, known=known if kept_there else None, quiet=quiet)
+        elif is_address(dataset_folder):
+            found = remote.source_at(dataset_folder, names, copies, kept, known=known, quiet=quiet)
         else:
-            found = recognised(dataset_folder, folder, names, quiet=quiet)
+            objects = remote.objects_of(folder, copies, kept, quiet=quiet)
+            found = recognised(dataset_folder, folder, names, quiet=quiet, objects=objects)
         if isinstance(found, Store):
             store, is_new = found, False
         else:
@@ -85,12 +95,21 @@ def _opened_or_made(
     final: Path, source: Source, name: str, asked: Mapping[str, Any], *, quiet: bool
 ) -> tuple[Store, bool]:
     """The store at `final`, and whether it was made now."""
-    store = _cached(final)
+    key = _key(source, asked)
+    is_cache = final.name == key  # what is there is what is wanted
+    store = _cached(final) if is_cache else None
     if store is not None:
         return store, False
     settings = _settings(source, asked) | {"columns": asked["columns"], "where": name}
-    _make(final, source, name, settings, quiet=quiet)
-    return open_store(final), True
+    with only_maker(final, key) as waited:
+        store = _cached(final) if is_cache or waited else None
+        if store is not None:
+            return store, False
+        digest = _make(final, source, name, settings, quiet=quiet)
+    store = open_store(final)
+    if store.digest != digest:
+        raise UserError(f"another process has put other data into {final} meanwhile", "choose a new folder")
+    return store, True
 
 
 def _tell_duplicates(store: Store) -> None:
@@ -180,9 +199,10 @@ def _cached(final: Path) -> Store | None:
     return None
 
 
-def _make(final: Path, source: Source, name: str, settings: dict[str, Any], *, quiet: bool) -> None:
+def _make(final: Path, source: Source, name: str, settings: dict[str, Any], *, quiet: bool) -> str:
+    """Make the store at `final`; the digest that it got."""
     started = time.perf_counter()
-    _remove_stale(final)
+    remove_stale(final)
     classes, examples = source.load()
     if settings["split_seed"] is not None:
         examples = with_drawn_test(classes, examples, settings["split_seed"], name)
@@ -192,8 +212,10 @@ def _make(final: Path, source: Source, name: str, settings: dict[str, Any], *, q
         raise UserError(f"{name} leaves fewer than two examples to train on", "add examples")
     _logger.info("preparing %d examples of %s", total, name)
     with files.new_folder(final) as temporary, files.lock(temporary, f"{temporary} is in use"):
-        write_store(temporary, classes, examples, settings, quiet=quiet)
+        digest = write_store(temporary, classes, examples, settings, quiet=quiet)
+        refuse_changed(source, name)
     _logger.debug("prepared %s in %.1f s", final, time.perf_counter() - started)
+    return digest
 
 
 @contextlib.contextmanager
@@ -202,18 +224,3 @@ def _spool(cache_folder: Path) -> Iterator[Path]:
     files.make_folder(cache_folder)
     with files.scratch_folder(cache_folder, f".{_SPOOL}.", ".tmp") as folder, files.lock(folder, f"{folder} is in use"):
         yield folder
-
-
-def _remove_stale(final: Path) -> None:
-    """Remove what killed processes left: unlocked, and old enough not to be a folder just about to be locked."""
-    if not final.parent.is_dir():
-        return
-    ours = re.compile(rf"\.({re.escape(final.name)}|[0-9a-f]{{64}})\.\w+\.tmp")
-    for path in final.parent.iterdir():
-        if ours.fullmatch(path.name) and path.is_dir() and time.time() - path.stat().st_mtime > _STALE_SECONDS:
-            try:
-                with files.lock(path, "busy"):
-                    shutil.rmtree(path)
-            except (UserError, OSError):
-                # Somebody is at work in it, or has been faster: not ours to remove.
-                continue

@@ -10,18 +10,24 @@ from image_classifier.data.examples import ColumnNames, Source
 from image_classifier.data.pointers import kept_elsewhere
 from image_classifier.data.sources import builtin, cifar, manifest, table
 from image_classifier.data.sources.folder import folder_of_images
+from image_classifier.data.sources.named_objects import NamedObjects
 from image_classifier.errors import UserError
 from image_classifier.settings.names import BUILT_IN_DATA, BUILT_IN_TABLES, DEFAULT_DATASET, NAMED_DATA
 
 
-def recognised(dataset_folder: str, folder: Path, names: ColumnNames, *, quiet: bool) -> Source:
-    """The source of the examples in a built-in data set, a file or a folder; `folder` is the name as a path."""
+def recognised(
+    dataset_folder: str, folder: Path, names: ColumnNames, *, quiet: bool, objects: NamedObjects | None = None
+) -> Source:
+    """The source of the examples in a built-in data set, a file or a folder; `folder` is the name as a path.
+
+    `objects` are those in buckets that a manifest may name.
+    """
     if dataset_folder in BUILT_IN_TABLES:
         return builtin.table(dataset_folder, names.drop_columns)
     if dataset_folder in BUILT_IN_DATA:
         return builtin.digits()
     if manifest.is_manifest(folder):
-        return manifest.manifest_source(folder, names.target_column, names.group_column)
+        return manifest.manifest_source(folder, names.target_column, names.group_column, objects)
     if table.is_table(folder):
         return table.table_source(folder, *names)
     if not folder.exists() and folder != Path(DEFAULT_DATASET):

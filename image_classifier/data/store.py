@@ -70,15 +70,8 @@ def is_store(folder: Path) -> bool:
     return os.access(folder, os.R_OK) and not any(entry.is_dir() for entry in folder.iterdir())
 
 
-def holds_a_table(folder: Path) -> bool:
-    """Whether the folder is a prepared store of a table; a damaged one is found when it is opened."""
-    index = _read_index(folder)
-    return isinstance(index, dict) and index.get("columns") is not None
-
-
-def stored_shape(folder: Path) -> tuple[int, int, int] | None:
-    """Height, width and channels as the store's index has them; whether they are true is found when it is opened."""
-    index = _read_index(folder)
+def shape_in(index: Any) -> tuple[int, int, int] | None:
+    """Height, width and channels as a store's index has them; whether they are true is found when it is opened."""
     shape = index.get("shape") if isinstance(index, dict) else None
     if not isinstance(shape, list) or len(shape) != 3 or not all(isinstance(side, int) for side in shape):
         return None
@@ -88,6 +81,11 @@ def stored_shape(folder: Path) -> tuple[int, int, int] | None:
 def array_name(split: str, part: str) -> str:
     """The file of a split's `inputs`, `labels`, `sizes` or `groups`."""
     return f"{split}_{part}.npy"
+
+
+def array_names() -> set[str]:
+    """The files that a store may have beside its index."""
+    return {array_name(*part) for part in _ARRAYS}
 
 
 def content_digest(index: dict[str, Any]) -> str:
@@ -101,7 +99,7 @@ def content_digest(index: dict[str, Any]) -> str:
 
 def open_store(folder: Path) -> Store:
     """The store in `folder`, every byte checked against its index, mapped read-only."""
-    index = _read_index(folder)
+    index = read_index(folder)
     if isinstance(index, dict) and index.get("format") not in (FORMAT, None):
         raise DamagedStoreError(
             f"{folder / INDEX} has format {index['format']}; this version reads format {FORMAT}",
@@ -128,7 +126,8 @@ def open_store(folder: Path) -> Store:
         raise _damaged(folder, f"{INDEX} is not as it was written ({one_line(error)})") from error
 
 
-def _read_index(folder: Path) -> Any:
+def read_index(folder: Path) -> Any:
+    """What a store says of itself, not checked yet."""
     try:
         return files.read_json(folder / INDEX)
     except UserError as error:
@@ -152,14 +151,13 @@ def _checked_index(index: Any) -> list[str]:
     height, width, channels = index["shape"]
     columns = _columns(index)
     least, most = (0.0, 1.0) if columns is None else (-sys.float_info.max, sys.float_info.max)
-    expected = {array_name(*part) for part in _ARRAYS}
     checks = {
         "shape": all(isinstance(n, int) and n > 0 for n in (height, width, channels)),
         "classes": len(index["classes"]) > 1 and all(isinstance(name, str) for name in index["classes"]),
         "mean": len(index["mean"]) == channels and all(least <= value <= most for value in index["mean"]),
         "std": len(index["std"]) == channels and all(0 < value <= most for value in index["std"]),
         "columns": columns is None or (height, width, channels) == (1, 1, sum(len(each.numbers) for each in columns)),
-        "files": set(index["files"]) <= expected,
+        "files": set(index["files"]) <= array_names(),
         "duplicates": isinstance(index["duplicates"], int),
         "image_size": index["image_size"] is None or isinstance(index["image_size"], int),
         "digest": index["digest"] == content_digest(index),

@@ -4,12 +4,13 @@ Plain subprocesses and not `multiprocessing`: its spawned children run the calle
 that is killed.
 """
 
+import itertools
 import json
 import os
 import selectors
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TextIO, cast
 
@@ -24,14 +25,15 @@ SMALL_BYTES = 4_000_000
 Decoder = subprocess.Popen[str]
 
 
-def decoded(chunks: list[Chunk], total_bytes: int) -> Iterator[Decoded]:
+def decoded(chunks: Iterable[Chunk], total_bytes: int) -> Iterator[Decoded]:
     """The chunks' replies in the order they finish, decoded on all CPUs this process may use."""
-    count = min(len(chunks), available_cpus())
-    if total_bytes < SMALL_BYTES or count < 2:
-        yield from map(decode, chunks)
+    rest = iter(chunks)
+    first = list(itertools.islice(rest, available_cpus()))
+    waiting = itertools.chain(first, rest)
+    if total_bytes < SMALL_BYTES or len(first) < 2:
+        yield from map(decode, waiting)
         return
-    with _decoders(count) as decoders, selectors.DefaultSelector() as ready:
-        waiting = iter(chunks)
+    with _decoders(len(first)) as decoders, selectors.DefaultSelector() as ready:
         asked: dict[Decoder, Chunk] = {}
         for decoder, chunk in zip(decoders, waiting, strict=False):
             ready.register(cast("TextIO", decoder.stdout), selectors.EVENT_READ, decoder)
@@ -88,7 +90,7 @@ def _ask(decoder: Decoder, chunk: Chunk, asked: dict[Decoder, Chunk]) -> None:
 def _answer(decoder: Decoder, chunk: Chunk) -> Decoded:
     line = cast("TextIO", decoder.stdout).readline()
     if not line.endswith("\n"):
-        first, last = shown(chunk["paths"][0]), shown(chunk["paths"][-1])
+        first, last = shown(chunk["images"][0].called), shown(chunk["images"][-1].called)
         raise UserError(
             f"the process that decodes images ended (exit status {decoder.wait()}) between {first} and {last}",
             "the machine may be out of memory, or one of these files crashes the decoder: move them away and run again",

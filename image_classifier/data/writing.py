@@ -21,8 +21,8 @@ from image_classifier.settings.inputs import fitting_in
 
 def write_store(
     folder: Path, classes: tuple[str, ...], examples: dict[str, Examples], settings: dict[str, Any], *, quiet: bool
-) -> None:
-    """Fill `folder` with a whole store; its index comes last."""
+) -> str:
+    """Fill `folder` with a whole store, its index last; the store's digest."""
     rows = examples["train"].images
     columns: Sequence[Column] | None = None
     if isinstance(rows, Table):
@@ -57,9 +57,11 @@ def write_store(
             "files": {split: list(part.names or ()) for split, part in examples.items()} if named else None,
         },
     }
-    files.write_json(folder / INDEX, index | {"digest": content_digest(index)})
+    digest = content_digest(index)
+    files.write_json(folder / INDEX, index | {"digest": digest})
     for path in folder.iterdir():
         files.make_read_only(path)
+    return digest
 
 
 def _write_groups(folder: Path, examples: dict[str, Examples]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from image_classifier import files
 from image_classifier.data.inputs import UnusableFilesError
 from image_classifier.data.store import Store
+from image_classifier.data_card import keeping
 from image_classifier.data_card.content import content
 from image_classifier.data_card.page import broken_page, page
 from image_classifier.errors import UserError
@@ -27,9 +28,11 @@ def refuse(report: Path, dataset_folder: str, output: Path | None) -> None:
             raise UserError(f"--report {report} is inside {flag} {folder}", "choose a place beside it")
 
 
-def write(report: Path, dataset_folder: str, store: Store) -> None:
-    """Write the card of a prepared store."""
-    files.write_text(report, page(_title(dataset_folder), content(store)))
+def write(report: Path, dataset_folder: str, store: Store, cache_folder: Path) -> None:
+    """Write the card of a prepared store, and keep it where a training of the same data finds it."""
+    text = page(_title(dataset_folder), content(store))
+    files.write_text(report, text)
+    keeping.keep(text, cache_folder, store.digest)
 
 
 @contextmanager

@@ -77,30 +77,34 @@ class Row:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The first run as baseline, and every other run against it."""
+    """The first run as baseline, every other run against it, and what is to be said beside."""
 
     rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """All figures, unrounded."""
-        return {"baseline": self.rows[0].name, "alpha": ALPHA, "runs": [_json(row) for row in self.rows]}
+        notes = {"notes": list(self.notes)} if self.notes else {}
+        return {"baseline": self.rows[0].name, "alpha": ALPHA, "runs": [_json(row) for row in self.rows], **notes}
 
     def to_markdown(self) -> str:
         """A table for people, and below it how to read it."""
         tested = sum(row.p is not None for row in self.rows)
         lines = [_line(_HEAD), _line(["---"] * len(_HEAD)), *(_line(_cells(row)) for row in self.rows)]
         note = _NOTE + (_NOTE_HOLM.format(tested) if tested > 1 else "") + "."
-        return "\n".join([*lines, *(["", note] if tested else [])]) + "\n"
+        below = [text for said in (*([note] if tested else []), *self.notes) for text in ("", said)]
+        return "\n".join([*lines, *below]) + "\n"
 
 
-def compare(runs: Sequence[Compared]) -> Comparison:
+def compare(runs: Sequence[Compared], notes: Sequence[str] = ()) -> Comparison:
     """Each run's accuracy, and whether it differs from the first run's by more than chance."""
     if not runs:
         raise ValueError("nothing to compare")
     first, *others = runs
     rows = [_row(first, "baseline"), *(_pair(first, other) for other in others)]
     corrected = iter(holm([row.p for row in rows if row.p is not None]))
-    return Comparison(tuple(row if row.p is None else _judged(row, next(corrected)) for row in rows))
+    judged = (row if row.p is None else _judged(row, next(corrected)) for row in rows)
+    return Comparison(tuple(judged), tuple(notes))
 
 
 def _row(run: Compared, verdict: str) -> Row:

@@ -17,7 +17,7 @@ from image_classifier.settings.config import FIELDS, Config
 from image_classifier.settings.families import family, is_model
 from image_classifier.settings.inputs import Fitting, fitting_in
 from image_classifier.settings.layers import Kind, Origin
-from image_classifier.settings.names import ERROR_SETS, METRICS, RECORD
+from image_classifier.settings.names import DATA_CARD, ERROR_SETS, METRICS, RECORD
 
 FINISHED = "finished"
 UNFINISHED = "unfinished"
@@ -172,7 +172,8 @@ def write_record(run: Run) -> None:
 
 def finish(run: Run) -> Run:
     """Hash every result into `run.json` and mark the run finished."""
-    digests = {name: _digest(run.path(name)) for name in (run.model_file, *RESULTS, *MINED)}
+    card = [DATA_CARD] if run.path(DATA_CARD).is_file() else []  # of data that nobody looked at there is none
+    digests = {name: _digest(run.path(name)) for name in (run.model_file, *RESULTS, *MINED, *card)}
     done = Run(run.folder, {**run.record, "status": FINISHED, "files": digests})
     write_record(done)
     return done

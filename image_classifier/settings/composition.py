@@ -86,7 +86,7 @@ def _with(merged: Any, name: str, value: Any, origin: Origin) -> Any:
     if name == "pretrained_model" and value == NO_WEIGHTS:
         value = None
     try:
-        merged = OmegaConf.merge(merged, {name: value})
+        merged = OmegaConf.unsafe_merge(merged, {name: value})  # as merge, without a copy of all settings for each
     except OmegaConfBaseException as error:
         raise UserError(
             f"{name} must be {expected(FIELDS[name])}, not {value!r} (from {origin})", FIELDS[name].metadata["help"]

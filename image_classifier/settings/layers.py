@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from image_classifier.errors import UserError, suggestion
+from image_classifier.settings.addresses import address_of, is_address
 from image_classifier.settings.config import FIELDS
 from image_classifier.settings.families import recipe_file
 from image_classifier.settings.names import DEFAULT_DATASET
@@ -85,7 +86,10 @@ def latest(layers: Sequence[Layer], name: str) -> Any:
 
 def dataset_of(layers: Sequence[Layer]) -> str:
     """The data that the layers name, else the default."""
-    return str(latest(layers, "dataset_folder") or DEFAULT_DATASET)
+    data = str(latest(layers, "dataset_folder") or DEFAULT_DATASET)
+    if is_address(data):
+        address_of(data)  # one with a secret in it is refused here, before anything shows or records it
+    return data
 
 
 def deciding(layers: Sequence[Layer]) -> dict[str, Layer]:

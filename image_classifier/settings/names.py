@@ -12,6 +12,7 @@ RECORD = "run.json"
 METRICS = "metrics.json"
 MODEL = "model.pth"
 ERROR_SETS = "error_sets.json"
+DATA_CARD = "data_card.html"
 
 BUILT_IN_TABLES = ("wine", "breast_cancer")
 BUILT_IN_DATA = ("digits", *BUILT_IN_TABLES)

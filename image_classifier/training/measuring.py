@@ -10,7 +10,6 @@ from torch import nn
 from image_classifier import files, runs
 from image_classifier.data.outline import outline
 from image_classifier.data.preparing import prepare
-from image_classifier.data.sources.manifest import is_manifest
 from image_classifier.data.store import Store
 from image_classifier.errors import UserError
 from image_classifier.evaluation import metrics
@@ -19,7 +18,7 @@ from image_classifier.runs import Run
 from image_classifier.runtime import Runtime
 from image_classifier.settings.database import AS_USUAL, Access
 from image_classifier.settings.names import DATABASE
-from image_classifier.training import results
+from image_classifier.training import changes, results
 from image_classifier.training.examples import measuring, select
 from image_classifier.training.results import Arrays
 from image_classifier.training.trained import model_of, runtime_of
@@ -31,16 +30,18 @@ def opened(run: Run, dataset_folder: str | None, cache_folder: Path, access: Acc
     # A database that is named may be another one.
     own = dataset_folder is None or (data == run.record["dataset_folder"] and data != DATABASE)
     how = run.config.data_settings() | {"columns": None, "fitting": run.fitting}
-    if not own and outline(data, 0, access).is_table:
+    about = None if own else outline(data, 0, access)
+    if about and about.is_table:
         how |= {"image_size": None, "columns": run.columns, "group_column": None}
-    elif not own:
-        label = run.config.target_column if is_manifest(Path(data).expanduser()) else None
+    elif about:
+        label = run.config.target_column if about.by_manifest else None
         how |= {"image_size": _side(run), "target_column": label, "group_column": None, "drop_columns": ()}
     store = prepare(data, cache_folder=cache_folder, access=access, **how)
     unfit = _unfit(store, run)
     if dataset_folder is None and (unfit or not is_own(store, run)):
+        words = unfit or changes.since(run, store, cache_folder)
         raise UserError(
-            f"the data of {run.name}, {data}, has changed since it was trained: {unfit or 'its digest is another'}",
+            f"the data of {run.name}, {data}, has changed since it was trained: {words}",
             "restore it, or give other data with --dataset_folder, which leaves the run as it is",
         )
     if unfit:

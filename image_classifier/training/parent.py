@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from image_classifier.data.outline import outline
-from image_classifier.data.store import Store, is_store
+from image_classifier.data.store import Store
 from image_classifier.data.tables import columns_from
 from image_classifier.errors import UserError
 from image_classifier.model import artifact, building, pretrained
@@ -19,7 +19,7 @@ from image_classifier.settings.config import Config
 from image_classifier.settings.database import AS_USUAL, Access
 from image_classifier.settings.families import Family, family
 from image_classifier.settings.inputs import PLAIN, PublishedInput, fitting_in
-from image_classifier.settings.names import IMAGENET, NAMED_DATA, PUBLISHED_WEIGHTS, TORCHVISION
+from image_classifier.settings.names import IMAGENET, PUBLISHED_WEIGHTS, TORCHVISION
 
 logger = logging.getLogger(__name__)
 
@@ -95,8 +95,8 @@ def preparation(
 
 def _has_its_size(dataset_folder: str, access: Access) -> bool:
     """Whether images there cannot be prepared at another size: a prepared store, or no images."""
-    stored = dataset_folder not in NAMED_DATA and is_store(Path(dataset_folder).expanduser())
-    return stored or outline(dataset_folder, 0, access).is_table
+    about = outline(dataset_folder, 0, access)
+    return about.is_store or about.is_table
 
 
 def seen_as(store: Store, known: PublishedInput | None) -> Store:

@@ -1,8 +1,8 @@
 """The plan of a training: everything that is decided, and can be refused, before anything is written."""
 
+import contextlib
 import dataclasses
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from image_classifier.settings.config import FIELDS, Config, spelled
 from image_classifier.settings.database import AS_USUAL, Access
 from image_classifier.settings.families import TABLE_MODELS, family
 from image_classifier.settings.layers import Kind, Layer, Origin, deciding, latest
-from image_classifier.settings.names import NAMED_DATA
+from image_classifier.training import changes
 from image_classifier.training.choice import default_model
 from image_classifier.training.examples import Selection, augmentation, select
 from image_classifier.training.parent import (
@@ -78,7 +78,7 @@ def plan(
         composition = composition.replace("image_size", prepared["image_size"], Origin(Kind.PARENT, "the weights"))
     store = prepare(composition.dataset_folder, cache_folder=cache_folder, access=access, **prepared)
     if earlier:
-        _refuse_other_data(store, composition.dataset_folder, earlier)
+        _refuse_other_data(store, composition.dataset_folder, earlier, cache_folder)
     _refuse_unfit(store, config)
     if known:
         warn_of_size(known, store, composition.dataset_folder, access)
@@ -91,6 +91,7 @@ def plan(
     model = building.build(config, len(store.classes), store.shape)
     if begins_from:
         start_from(begins_from, model, store, config)
+        _tell_changes(begins_from, composition, experiments_folder, store, cache_folder)
     if config.freeze_backbone:
         building.freeze_backbone(model)
     card = _card(config, store, runtime, begins_from)
@@ -112,7 +113,7 @@ def refuse_other_settings(layers: Sequence[Layer], begun: Run) -> None:
     for name, value in asked.items():
         if name == "dataset_folder":
             # Data may move while a run is unfinished, as when it goes on in a container: its digest will decide.
-            same = not begun.finished or _same_data(value, before[name])
+            same = not begun.finished or changes.same_data(value, before[name])
         else:
             same = not FIELDS[name].metadata["numeric"] or before.get(name) == value
         if not same:
@@ -120,12 +121,6 @@ def refuse_other_settings(layers: Sequence[Layer], begun: Run) -> None:
                 f"{begun.name} was begun with {name} {spelled(before.get(name))} and not with {spelled(value)}",
                 _OTHER_RUN,
             )
-
-
-def _same_data(one: str, other: str) -> bool:
-    """Whether two names mean one data set; `digits` and `./digits` do not."""
-    named = {one, other} & set(NAMED_DATA)
-    return one == other or (not named and os.path.realpath(one) == os.path.realpath(other))
 
 
 def _begun(earlier: Run) -> Layer:
@@ -153,16 +148,14 @@ def _on_the_cpu(config: Config) -> Config:
     return dataclasses.replace(config, device="cpu", precision="fp32")
 
 
-def _refuse_other_data(store: Store, dataset_folder: str, earlier: Run) -> None:
+def _refuse_other_data(store: Store, dataset_folder: str, earlier: Run, cache_folder: Path) -> None:
     if store.digest == earlier.card["dataset_digest"]:
         return
-    before = earlier.record["dataset_folder"]
-    if _same_data(dataset_folder, before):
-        raise UserError(f"the data has changed since {earlier.name} began", "restore it, or train a new run")
-    raise UserError(
-        f"{earlier.name} was begun with dataset_folder {before}, and the data in {dataset_folder} is not the same",
-        _OTHER_RUN,
-    )
+    before, words = earlier.record["dataset_folder"], changes.since(earlier, store, cache_folder)
+    if changes.same_data(dataset_folder, before):
+        raise UserError(f"the data has changed since {earlier.name} began: {words}", "restore it, or train a new run")
+    what = f"{earlier.name} was begun with dataset_folder {before}, and the data in {dataset_folder} is not the same"
+    raise UserError(f"{what}: {words}", _OTHER_RUN)
 
 
 def _refuse_unfit(store: Store, config: Config) -> None:
@@ -189,6 +182,21 @@ def _with_enough_steps(composition: Composition, count: int) -> Composition:
         return composition
     logger.info("%d examples to learn from: batches of %d instead of the recipe's %d", count, most, batch)
     return composition.replace("batch_size", most, Origin(Kind.DATA, f"the data ({origin} has {batch})"))
+
+
+def _tell_changes(
+    parent: Parent, composition: Composition, experiments_folder: Path, store: Store, cache_folder: Path
+) -> None:
+    """Say what has changed in the data since the parent run learned from it, where both stores are there."""
+    before = (parent.artifact.card or {}).get("dataset_digest")
+    if before in (None, store.digest):
+        return
+    with contextlib.suppress(UserError):  # a model that stands alone, or beside what is no run
+        run = runs.read((experiments_folder / str(composition.config.pretrained_model)).parent)
+        if changes.same_data(run.record["dataset_folder"], composition.dataset_folder):
+            words = changes.to(store, str(before), cache_folder)
+            if words:
+                logger.info("the data since %s: %s", run.name, words)
 
 
 def _card(config: Config, store: Store, runtime: Runtime, begins_from: Parent | None) -> dict[str, Any]:

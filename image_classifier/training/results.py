@@ -1,10 +1,11 @@
 """From a model and examples to predictions, and from predictions to every figure, picture and line about a run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.figure import Figure
 from torch import nn
 
 from image_classifier import files
@@ -48,15 +49,23 @@ def write_metrics_and_pictures(measured: Run, best_epoch: int) -> None:
     test, val = cast("Predictions", predictions_of(arrays, "test")), predictions_of(arrays, "val")
     report = metrics.run_metrics(test, val, best_epoch, classes)
     files.write_json(measured.path(METRICS), report)
-    counts = metrics.confusion(test.labels, test.predicted, len(classes))
-    val_counts = metrics.confusion(val.labels, val.predicted, len(classes)) if val else None
     pictures = {
         "metrics.png": plot.accuracy_figure(report),
         "training_history.png": plot.history_figure(history, best_epoch),
-        "confusion_matrix.png": plot.confusion_figure(val_counts, counts, classes),
+        "confusion_matrix.png": confusions(test, val, classes),
     }
     for name, figure in pictures.items():
         files.write_bytes(measured.path(name), plot.png(figure))
+
+
+def confusions(test: Predictions, val: Predictions | None, classes: Sequence[str]) -> Figure:
+    """The confusion matrices of a run as a picture, counted in the cells that it has."""
+    width = plot.classes_in_a_cell(len(classes))
+    found = [val, test] if val else [test]
+    right = [int((each.labels == each.predicted).sum()) for each in found]
+    cells = -(-len(classes) // width)
+    *of_val, of_test = [metrics.confusion(each.labels // width, each.predicted // width, cells) for each in found]
+    return plot.confusion_figure(of_val[0] if of_val else None, of_test, classes, right)
 
 
 def predictions_of(arrays: Mapping[str, npt.NDArray[Any]], split: str) -> Predictions | None:

@@ -12,12 +12,14 @@ import numpy as np
 import torch
 
 from image_classifier import files, runs, signals, tracking
+from image_classifier.data_card import keeping
 from image_classifier.errors import UserError
 from image_classifier.model.building import Adaptive
 from image_classifier.runs import Run, formats, provenance
 from image_classifier.settings.database import AS_USUAL, Access
 from image_classifier.settings.families import family
 from image_classifier.settings.layers import Layer
+from image_classifier.settings.names import DATA_CARD
 from image_classifier.tracking import Mirror, Where
 from image_classifier.training import checkpoint, mining, results
 from image_classifier.training.checkpoint import Checkpoints
@@ -81,6 +83,7 @@ def train(request: TrainingRequest, mirror: Mirror) -> Run:
             logger.info("going on after epoch %d, step %d", training.epoch, training.step)
         _fit(training, checkpoints, history, mirror)
         _write_results(begun, planned, training)
+        keeping.hand_over(request.cache_folder, planned.store.digest, begun.path(DATA_CARD))
         return _finish(begun, training, history, started)
 
 

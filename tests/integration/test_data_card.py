@@ -1,5 +1,7 @@
 """`prepare --report` by the command line, and its page in a browser: it is whole, quiet, and fits its window."""
 
+import hashlib
+import json
 import shutil
 
 import browser
@@ -8,6 +10,9 @@ import pytest
 import warm
 from PIL import Image
 from playwright.sync_api import sync_playwright
+
+from image_classifier import train
+from image_classifier.main import main
 
 # Long, from right to left, and one that would be markup.
 NAMES = ("قطة سوداء", "ein sehr langer Klassenname ohne Ende " * 4, "<b>dog</b>", "Donaudampfschifffahrt" * 6)
@@ -111,3 +116,29 @@ def test_one_class_is_refused_as_without_a_page(tmp_path):
     assert done.returncode == 2
     assert "error: " in done.stderr
     assert not (tmp_path / "card.html").exists()
+
+
+def test_a_run_trained_after_the_card_was_made_holds_it_and_its_weights_are_those_of_one_without(
+    folder, card, tmp_path, capsys
+):
+    def trained(name, cache):
+        return train(
+            dataset_folder=folder / "pets", experiment_name="e", run_name=name, experiments_folder=tmp_path,
+            cache_folder=cache, model="cnn", num_epochs=1, num_threads="1",
+        )  # fmt: skip
+
+    without, holding = trained("without", tmp_path / "cache"), trained("holding", folder / "cache")
+    assert not without.path("data_card.html").exists()
+    page = holding.path("data_card.html").read_bytes()
+    assert page.decode().replace("kept", "pets") == card.read_text()  # the last page about the same data
+    for name in ("model.pth", "predictions.npz"):
+        assert holding.path(name).read_bytes() == without.path(name).read_bytes()
+    listed = [json.loads(run.path("run.json").read_text())["files"] for run in (without, holding)]
+    assert "data_card.html" not in listed[0]
+    assert listed[1]["data_card.html"]["sha256"] == hashlib.sha256(page).hexdigest()
+    said = []
+    for run in (without, holding):
+        capsys.readouterr()
+        assert main(["notify", str(run.folder)]) == 0
+        said.append(capsys.readouterr().out)
+    assert ["| what the data are like |" in text for text in said] == [False, True]

@@ -163,7 +163,10 @@ def test_data_and_experiments_are_there_and_say_what_git_ignores(repository, rep
 
 
 def test_the_large_files_of_runs_and_no_others_belong_to_git_lfs(repository):
-    paths = [f"experiments/pets/first/{name}" for name in ("model.pth", "a.png", "model.skops", "predictions.npz")]
+    paths = [
+        f"experiments/pets/first/{name}"
+        for name in ("model.pth", "a.png", "model.skops", "predictions.npz", "data_card.html")
+    ]
     others = ["experiments/README.md", "experiments/pets/first/metrics.json", "docs/pictures/metrics.png"]
     command = ["git", "check-attr", "filter", "--", *paths, *others]
     said = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=True).stdout.splitlines()

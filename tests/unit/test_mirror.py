@@ -12,8 +12,18 @@ INTEGRATION = "tests/integration"
 # What the real thing tests best, and a word by which the test's file names the module or its command.
 ELSEWHERE = {
     "image_classifier/__init__.py": ("tests/unit/test_api.py", "from image_classifier import"),
+    **{
+        f"image_classifier/data/sources/{name}.py": (f"{INTEGRATION}/data/test_buckets.py", word)
+        for name, word in (
+            ("bucket", "s3://"),
+            ("named_objects", "manifest"),
+            ("pulling", "pulled"),
+            ("remote", "prepare"),
+        )
+    },
     "image_classifier/data_card/sections.py": ("tests/unit/data_card/test_page.py", "sections"),
     "image_classifier/data_card/style.py": (f"{INTEGRATION}/test_data_card.py", "style"),
+    "image_classifier/pipelines/bucket.py": (f"{INTEGRATION}/pipelines/test_bucket.py", "bucket import on_this_disk"),
     "image_classifier/pipelines/hadoop.py": (f"{INTEGRATION}/pipelines/test_extraction.py", "_SUCCESS"),
     "image_classifier/pipelines/client.py": (f"{INTEGRATION}/pipelines/test_client.py", "client, server and updating"),
     "image_classifier/pipelines/server.py": (f"{INTEGRATION}/pipelines/test_client.py", "import kubeflow, server"),

@@ -3,7 +3,6 @@
 import io
 import os
 import pty
-import subprocess
 import sys
 
 import pytest
@@ -118,27 +117,6 @@ def test_the_table_of_runs_is_printed_where_the_terminal_knows_only_ascii(tmp_pa
     (low, high), figures = report["accuracy_ci95"], (report["accuracy"], report["val"]["accuracy"])
     shown = [f"{figures[0]:.4f}", f"{low:.4f}\\u2013{high:.4f}", f"{figures[1]:.4f}"]
     assert last.split() == ["e/r", "finished", "cnn", "chats/\\xe9t\\xe9", *shown]
-
-
-def test_no_file_takes_the_place_of_a_closed_stream(tmp_path):
-    program = (
-        "import os, sys; from image_classifier.main import main; "
-        "codes = [main(['config', '--as', 'reference']), main(['config', '--as', 'yml'])]; "
-        f"file = os.open({str(tmp_path / 'file')!r}, os.O_CREAT | os.O_WRONLY); "
-        "os.write(file, f'{codes} {file > 2} {[os.get_inheritable(number) for number in range(3)]}'.encode()); "
-        "print('x'); sys.exit(7)"
-    )
-    done = subprocess.run(["sh", "-c", 'exec "$0" -c "$1" <&- >&- 2>&-', sys.executable, program], timeout=60)
-    assert done.returncode == 7
-    assert (tmp_path / "file").read_text() == "[0, 2] True [True, True, True]"
-
-
-def test_the_process_of_a_command_ends_with_the_code_that_it_earned():
-    program = "import sys; from image_classifier.main import main; sys.exit(main(sys.argv[1:]))"
-    for arguments, code in ((PRINTS, 0), (MISTAKE, 2)):
-        command = [sys.executable, "-u", "-c", program, *arguments]
-        with os.fdopen(without_a_reader(), "wb") as nobody:
-            assert subprocess.run(command, stdout=nobody, stderr=nobody, timeout=60).returncode == code
 
 
 def test_the_error_of_a_command_names_no_output_that_has_nothing_to_do_with_it(monkeypatch, capsys):

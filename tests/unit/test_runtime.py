@@ -1,7 +1,5 @@
 """What auto stands for, and the switches that make a training repeat."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -42,30 +40,6 @@ def test_a_gpu_that_is_not_there_is_refused():
         pytest.skip("this machine has a GPU")
     with pytest.raises(UserError, match="no GPU"):
         runtime.resolve("cuda", "auto", "auto")
-
-
-def test_activation_makes_torch_deterministic_without_loading_its_compiler():
-    code = (
-        "import sys, torch; from image_classifier import runtime\n"
-        "runtime.activate(runtime.resolve('auto', 'auto', '1'))\n"
-        "print(torch.are_deterministic_algorithms_enabled(), torch.get_num_threads(), 'torch._dynamo' in sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout.split() == ["True", "1", "False"]
-
-
-def test_memory_that_was_freed_is_used_again_without_page_faults():
-    code = (
-        "import resource, torch; from image_classifier import runtime\n"
-        "runtime.keep_freed_memory(); runtime.keep_freed_memory()\n"
-        "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
-        "torch.ones(50_000_000); before = faults(); torch.ones(50_000_000); print(faults() - before)\n"
-        "print(any(line.startswith('VmFlags') and ' hg' in line for line in open('/proc/self/smaps')))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    faults, advised = done.stdout.split()
-    assert int(faults) < 100  # 48,829 pages of 4 KB
-    assert advised == "True"
 
 
 def test_the_versions_that_compute_are_named():

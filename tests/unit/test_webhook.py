@@ -13,7 +13,7 @@ from image_classifier.webhook import Patience
 pytestmark = pytest.mark.unit
 
 HIDDEN = "xyzzy-in-the-path"
-QUICK = Patience(answer=0.5, pauses=(0.01, 0.01), in_all=5)
+QUICK = Patience(answer=0.25, pauses=(0.01, 0.01), in_all=5)
 
 
 @pytest.fixture(autouse=True)
@@ -92,7 +92,7 @@ def dribble(handler, released):
 
 
 def slow(handler, released):
-    released.wait(0.2)
+    released.wait(0.1)
     handler.send_response(204)
     handler.end_headers()
 

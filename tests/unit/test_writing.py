@@ -36,8 +36,15 @@ EXCEPTIONS = {
         ("image_classifier.pipelines.bucket", f"store.{call}"): "a bucket, and from it to a folder that files.py made"
         for call in ("put_file", "get_file", "rm")
     },
+    **{
+        ("image_classifier.data.sources.bucket", f"self._fs.{call}"): "a bucket, and only where nothing is"
+        for call in ("put_file", "pipe_file")
+    },
+    ("image_classifier.data.sources.pulling", "os.open"): "parts, moved into place by files.py when they are whole",
+    ("image_classifier.data.sources.journal", "self._path.open"): "lines are added; one that is cut off is left out",
     ("image_classifier.data.inputs", "np.memmap"): "maps rows of the file that files.create made",
-    ("image_classifier.data.preparing", "shutil.rmtree"): "removes what killed processes left, under its lock",
+    ("image_classifier.data.turns", "shutil.rmtree"): "removes what killed processes left, under its lock",
+    ("image_classifier.data.turns", "place.rmdir"): "an empty folder that was only a lock",
     ("image_classifier.pipelines.kubeflow", "zipfile.ZipFile"): "in memory",
     ("image_classifier.data.decoding", "open"): "worker processes fill rows of files.py's array",
     ("image_classifier.pipelines.hadoop", "self._store.rename"): "Hadoop's own file systems, such as a bucket",

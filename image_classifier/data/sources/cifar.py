@@ -40,7 +40,7 @@ def cifar_batches(folder: Path, *, quiet: bool, archive: tuple[str, str] = ARCHI
     for name in (*TRAIN, TEST):
         if not (batches / name).is_file():
             raise _incomplete(batches / name, "is missing")
-    return Source("cifar", _stats(folder), draws_test=False, load=lambda: _load(folder))
+    return Source("cifar", _stats(folder), draws_test=False, load=lambda: _load(folder), root=str(folder))
 
 
 def _stats(folder: Path) -> tuple[Stat, ...]:

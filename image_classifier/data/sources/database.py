@@ -1,12 +1,15 @@
 """A query's rows as examples: images by their bytes, or the rows of a table. The columns' names say what they are.
 
-Images are copied into files, a few at a time: what decodes a folder decodes them, and memory holds a row's key and
-class, never all images.
+Images are copied into one file, a few at a time: what decodes a folder decodes them from there, and memory holds a
+row's key and class, never all images.
 """
 
 import hashlib
+import itertools
+import logging
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,6 +18,8 @@ import numpy as np
 from image_classifier import files
 from image_classifier.data.examples import ColumnNames, Examples, ImageFile, Source, Stat, shown
 from image_classifier.data.pixels import content_size
+from image_classifier.data.progress import Progress
+from image_classifier.data.sources.query_identity import read_if_new
 from image_classifier.data.sources.querying import Row, read
 from image_classifier.data.sources.records import Records
 from image_classifier.data.sources.table import labelled
@@ -28,7 +33,8 @@ if TYPE_CHECKING:
 
 IMAGE = "image"
 _DIGEST_BYTES = hashlib.sha256().digest_size
-_IN_A_FOLDER = 1000  # files: more of them in one are slow to make
+_LOOKED_AT = 1000  # rows, to tell what the images are
+_logger = logging.getLogger(__name__)
 
 Batches = Iterator[list[Row]]
 Found = tuple[tuple[str, ...], dict[str, Examples]]
@@ -39,12 +45,13 @@ def database_source(
     chosen: ColumnNames,
     spool: Path,
     *,
-    known: Callable[[str], Store | None],  # noqa: ARG001  (no query has an identity yet)
+    known: Callable[[str], Store | None] | None,
+    quiet: bool = False,
 ) -> Source | Store:
     """What the query of `access` finds now; `spool` is a folder for the images, which must last until they are stored.
 
     `chosen` names the columns of the class and the group where they are not called `label` and `group`. Where `known`
-    has the store of what would be read, that is the answer.
+    has the store of what would be read, that is the answer, and no image is read.
     """
     source = described(access)
 
@@ -56,20 +63,25 @@ def database_source(
         label, group = chosen.target_column or "label", chosen.group_column or "group"
         called = {"key": "key", "label": label, "split": "split", "group": group}
         if IMAGE in names:
-            return _images(source, names, batches, called, spool / "images")
+            return _images(source, names, batches, called, spool / "images", quiet=quiet)
         return _table(source, names, batches, called, chosen.drop_columns)
 
-    return read(source, access.password(), consume)
+    found, identity = read_if_new(source, access.password(), consume, known)
+    if isinstance(found, Source):
+        return replace(found, identity=identity)
+    _logger.info("%s finds what it found before: it is in %s", _where(source), found.folder)
+    return found
 
 
 def sizes(access: Access, look: Callable[[Iterator[tuple[int, int] | None] | None], Any]) -> Any:
-    """What `look` makes of the images' heights and widths, which are read as it asks for them; None: a table."""
+    """What `look` makes of the images' heights and widths, of the first rows; None: a table."""
 
     def consume(names: list[str], batches: Batches) -> Any:
         if IMAGE not in names:
             return look(None)
         at = names.index(IMAGE)
-        return look(content_size(row[at]) for batch in batches for row in batch if isinstance(row[at], bytes))
+        some = itertools.islice((row[at] for batch in batches for row in batch), _LOOKED_AT)
+        return look(content_size(content) for content in some if isinstance(content, bytes))
 
     return read(described(access), access.password(), consume, attempts=1)
 
@@ -96,18 +108,22 @@ def _source(source: Connection, kind: str, rows: ReadRows, load: Callable[[dict[
     return Source(kind, stats, draws_test="test" not in splits, load=lambda: load(splits), query_sha256=query)
 
 
-def _images(source: Connection, names: list[str], batches: Batches, called: dict[str, str], folder: Path) -> Source:
+def _images(
+    source: Connection, names: list[str], batches: Batches, called: dict[str, str], copy: Path, *, quiet: bool
+) -> Source:
     _refuse_columns(names, (IMAGE, *called.values()), called["label"], _where(source))
-    files.discard(folder)  # of an attempt before
+    files.remove(copy)  # of an attempt before
     records, at = Records(names, called, source.query, _where(source)), names.index(IMAGE)
-    digests, lengths = bytearray(), array("q")
-    for batch in batches:
-        for row in batch:
-            records.add(row)
-            content = _content(row[at], records)
-            _spool(_path(folder, len(lengths)), content)
-            digests += hashlib.sha256(content).digest()
-            lengths.append(len(content))
+    digests, ends = bytearray(), array("q", [0])
+    with files.create(copy) as stream, Progress("reading", "rows", quiet=quiet) as progress:
+        for batch in batches:
+            for row in batch:
+                records.add(row)
+                content = _content(row[at], records)
+                stream.write(content)
+                digests += hashlib.sha256(content).digest()
+                ends.append(ends[-1] + len(content))
+            progress.add(len(batch))
     records.check()
 
     def load(splits: dict[str, list[int]]) -> Found:
@@ -116,13 +132,13 @@ def _images(source: Connection, names: list[str], batches: Batches, called: dict
         for split, rows in splits.items():
             known = records.names(rows)
             images = [
-                ImageFile(str(_path(folder, row)), lengths[row], name=name)
+                ImageFile(str(copy), ends[row + 1] - ends[row], name, ends[row])
                 for row, name in zip(rows, known, strict=True)
             ]
             examples[split] = Examples(labels[split], images, known, records.groups(rows))
         return classes, examples
 
-    rows = ReadRows(records, digests, records.order(by_class=True), sum(lengths))
+    rows = ReadRows(records, digests, records.order(by_class=True), ends[-1])
     return _source(source, DATABASE, rows, load)
 
 
@@ -152,17 +168,6 @@ def _content(value: Any, records: Records) -> bytes:
         f"image of {called} is no bytes but {type(value).__name__}",
         "image is a column of bytes (BLOB, bytea); paths of files stand in a manifest (docs/data.md)",
     )
-
-
-def _path(folder: Path, row: int) -> Path:
-    return folder / f"{row // _IN_A_FOLDER:05}" / f"{row % _IN_A_FOLDER:03}"
-
-
-def _spool(path: Path, content: bytes) -> None:
-    if path.name == "000":
-        files.make_folder(path.parent)
-    with files.create(path) as stream:
-        stream.write(content)
 
 
 def _table(
@@ -196,7 +201,8 @@ def _table(
         examples = {}
         for split, members in splits.items():
             chosen_rows = np.array([place[at] for at in members], np.int64)
-            examples[split] = Examples(labels[chosen_rows], rows.take(chosen_rows), None, records.groups(members))
+            known = records.names(members) if "key" in records.columns else None
+            examples[split] = Examples(labels[chosen_rows], rows.take(chosen_rows), known, records.groups(members))
         unseen = set(labels.tolist()) - set(examples["train"].labels.tolist())
         if unseen:
             raise UserError(

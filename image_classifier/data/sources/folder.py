@@ -12,6 +12,7 @@ import numpy as np
 
 from image_classifier.data.examples import Examples, ImageFile, Source, Stat, checked_class_names, shown
 from image_classifier.data.pixels import header_size
+from image_classifier.data.pointers import pointer
 from image_classifier.data.sources.split_names import SPLITS, misspelt, nearly
 from image_classifier.errors import UserError
 
@@ -21,10 +22,12 @@ _logger = logging.getLogger(__name__)
 
 
 class Found(NamedTuple):
-    """A file in a class folder."""
+    """A file in a class folder: of a million, what `os.stat` gives would take most of the memory."""
 
     path: str
-    status: os.stat_result
+    bytes: int
+    modified: int
+    changed: int
 
 
 class Listing(NamedTuple):
@@ -45,13 +48,15 @@ def folder_of_images(folder: Path) -> Source:
     start = len(os.path.join(folder, ""))  # noqa: PTH118 (where the path inside the data set begins)
     for split, per_class in found.items():
         everything = [file for files in per_class.values() for file in files]
-        stats += [(path[start:], s.st_size, s.st_mtime_ns, s.st_ctime_ns) for path, s in everything]
+        of_split = [(file.path[start:], file.bytes, file.modified, file.changed) for file in everything]
+        stats += of_split
         examples[split] = Examples(
             np.repeat(np.arange(len(classes)), [len(files) for files in per_class.values()]).astype(np.int64),
-            [ImageFile(path, status.st_size) for path, status in everything],
-            tuple(shown(path[start:]) for path, _ in everything),
+            [ImageFile(file.path, file.bytes) for file in everything],
+            tuple(shown(name) for name, *_ in of_split),
         )
-    return Source("folder", tuple(stats), draws_test="test" not in examples, load=lambda: (classes, examples))
+    draws = "test" not in examples
+    return Source("folder", tuple(stats), draws_test=draws, load=lambda: (classes, examples), root=str(folder))
 
 
 def image_paths(folder: Path) -> Iterator[str]:
@@ -111,6 +116,9 @@ def _class_files(root: Path) -> dict[str, list[Found]]:
     """The files of each class folder under `root`, classes by name."""
     here = _listing(str(root))
     if not here.folders:
+        stands_for = next(filter(None, (pointer(entry.path) for entry in here.files[:_FIRST_LOOK])), None)
+        if stands_for:
+            raise UserError(f"{root} holds no images yet: {shown(here.files[0].name)} is {stands_for}", "fetch them")
         raise UserError(
             f"{root} holds {len(here.files)} files and no class folders" if here.files else f"{root} is empty",
             "make one folder per class and put that class's images into it",
@@ -156,21 +164,21 @@ def _files_below(folder: str, above: tuple[tuple[int, int], ...]) -> list[Found]
     if identity in above:
         raise UserError(f"{shown(folder)} is a link to a folder that holds it", "remove the link")
     here = _listing(folder)
-    found = [Found(entry.path, _regular(entry)) for entry in here.files]
+    found = [_regular(entry) for entry in here.files]
     for entry in here.folders:
         found += _files_below(entry.path, (*above, identity))
     return found
 
 
-def _regular(entry: os.DirEntry[str]) -> os.stat_result:
-    """What the file system says of a regular file; anything else is refused before it is opened and could block."""
+def _regular(entry: os.DirEntry[str]) -> Found:
+    """A regular file as the file system shows it; anything else is refused before it is opened and could block."""
     try:
         status = entry.stat()
     except OSError as error:
         raise UserError(f"{shown(entry.path)} cannot be read: {error.strerror}", "replace or remove it") from error
     if not stat.S_ISREG(status.st_mode):
         raise UserError(f"{shown(entry.path)} is not a regular file", "a class folder may hold only images: remove it")
-    return status
+    return Found(entry.path, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _identity(folder: str) -> tuple[int, int]:

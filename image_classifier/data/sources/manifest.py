@@ -2,27 +2,29 @@
 
 import csv
 import os
-import re
 import stat
 import unicodedata
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from image_classifier.data.examples import Examples, ImageFile, Source, checked_class_names, shown
+from image_classifier.data.examples import Examples, ImageFile, Source, Stat, checked_class_names, shown
 from image_classifier.data.pointers import kept_elsewhere, pointer
 from image_classifier.data.sources.columns import in_words, words
-from image_classifier.data.sources.split_names import SPLITS, meant
-from image_classifier.data.sources.table import SUFFIXES, groups_of, header, read
+from image_classifier.data.sources.named_objects import NamedObjects, Object
+from image_classifier.data.sources.spelling import respelled
+from image_classifier.data.sources.split_names import SPLITS, of_rows
+from image_classifier.data.sources.table import SUFFIXES, as_text, groups_of, header, read
 from image_classifier.data.tables import number
 from image_classifier.errors import UserError, suggestion
+from image_classifier.masking import masked
+from image_classifier.settings.addresses import is_address
 
 IMAGE, LABEL, SPLIT = "image", "label", "split"
 # Less is "no value" than in a table: a class may be called None, NA or ?.
 _NOTHING = ("", "nan", "NaN", "null", "NULL")
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
 class Row(NamedTuple):
@@ -36,11 +38,11 @@ class Row(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A row and the file it names, as the file system has it."""
+    """A row and the file it names, as the file system or the bucket has it."""
 
     row: Row
     file: ImageFile
-    status: os.stat_result
+    stat: Stat
 
 
 def is_manifest(path: Path) -> bool:
@@ -48,33 +50,40 @@ def is_manifest(path: Path) -> bool:
     return path.is_file() and path.suffix.lower() in SUFFIXES and IMAGE in header(path)
 
 
-def manifest_source(path: Path, target: str | None, group: str | None) -> Source:
-    """The images that the manifest names, looked for but not yet decoded; their order there does not matter."""
-    found = _files(_rows(path, target or LABEL, group), path)
+def manifest_source(path: Path, target: str | None, group: str | None, objects: NamedObjects | None = None) -> Source:
+    """The images that the manifest names, looked for but not yet decoded; their order there does not matter.
+
+    `objects` are those in buckets, which are pulled when the images are loaded.
+    """
+    about = path.stat()  # before it is read: a later change is seen
+    found = _files(_rows(path, target or LABEL, group), path, objects)
     classes = _classes([each.row for each in found], target or LABEL, path)
     place = {name: position for position, name in enumerate(classes)}
     found.sort(key=lambda each: (place[_composed(each.row.label)], _order(each.row.path)))
     examples = {split: _examples([each for each in found if each.row.split == split], place) for split in SPLITS}
     examples = {split: part for split, part in examples.items() if len(part.labels)}
-    about = path.stat()
-    stats = [(each.row.path, each.status.st_size, each.status.st_mtime_ns, each.status.st_ctime_ns) for each in found]
+    stats = [each.stat for each in found]
     stats.append((path.name, about.st_size, about.st_mtime_ns, about.st_ctime_ns))
     kind = f"manifest {target or LABEL}" + (f" by {group}" if group else "")
-    return Source(kind, tuple(stats), draws_test="test" not in examples, load=lambda: (classes, examples))
+
+    def load() -> tuple[tuple[str, ...], dict[str, Examples]]:
+        if objects is not None:
+            objects.pull()
+        return classes, examples
+
+    return Source(kind, tuple(stats), draws_test="test" not in examples, load=load, root=str(path.parent))
 
 
-def image_paths(path: Path) -> Iterator[str]:
-    """The files that the rows name, one after the other; whether they are there is not looked at."""
-    folder = path.parent
-    if path.suffix.lower() == ".csv":
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-            for row in csv.DictReader(stream):
-                yield str(folder / (row[IMAGE] or ""))
+def image_names(stream: BinaryIO, suffix: str) -> Iterator[str]:
+    """What the rows name, one after the other; whether it is there is not looked at."""
+    if suffix.lower() == ".csv":
+        with as_text(stream) as text:
+            yield from (row[IMAGE] or "" for row in csv.DictReader(text))
         return
     from pyarrow import parquet  # noqa: PLC0415  (0.1 s, which only tables need)
 
-    for batch in parquet.ParquetFile(path, memory_map=False).iter_batches(columns=[IMAGE]):
-        yield from (str(folder / str(name)) for name in batch.column(IMAGE).to_pylist())
+    for batch in parquet.ParquetFile(stream).iter_batches(columns=[IMAGE]):
+        yield from map(str, batch.column(IMAGE).to_pylist())
 
 
 def _rows(path: Path, label: str, group: str | None) -> list[Row]:
@@ -86,48 +95,46 @@ def _rows(path: Path, label: str, group: str | None) -> list[Row]:
         raise UserError(f"{path} has no column {label!r}", f"{near}; --target_column names the one with the class")
     if label in (IMAGE, SPLIT) or group in (IMAGE, SPLIT):
         raise UserError(f"{IMAGE} and {SPLIT} of {path} name neither class nor group", "name other columns")
+    _refuse_contents(table.column(IMAGE).type, path)
     images = words(table.column(IMAGE), IMAGE, path)
     labels = words(table.column(label), label, path)
-    splits = _splits(words(table.column(SPLIT), SPLIT, path), path) if SPLIT in names else ["train"] * len(images)
+    splits = ["train"] * len(images)
+    if SPLIT in names:
+        splits = of_rows(words(table.column(SPLIT), SPLIT, path), SPLIT, path)
     groups: Sequence[str | None] = groups_of(table, group, label, path) if group else [None] * len(images)
     numbers = range(1, len(images) + 1)
     return [Row(*row) for row in zip(numbers, map(_normal, images), labels, splits, groups, strict=True)]
 
 
-def _normal(path: str) -> str:
-    return path if _ADDRESS.match(path) else os.path.normpath(path)
-
-
-def _splits(given: list[str], path: Path) -> list[str]:
-    """The rows' splits; the usual other words for them are understood, as there is nothing else they could mean."""
-    meaning = {name: meant(name) for name in set(given)}
-    rows = [row for row, name in enumerate(given, 1) if meaning[name] is None]
-    if rows:
-        unknown = sorted(name for name, split in meaning.items() if split is None)
+def _refuse_contents(kind: Any, path: Path) -> None:
+    if any(word in str(kind) for word in ("binary", "struct", "list")):
         raise UserError(
-            f"{SPLIT} in {path} is {', '.join(map(repr, unknown[:8]))} in row {in_words(rows)}",
-            f"a split is one of {', '.join(SPLITS)}; call the column otherwise if it says something else",
+            f"{IMAGE} in {path} has the type {kind}: images themselves, and not the paths of files",
+            "write them to files and name these, or select them from a database (docs/data.md)",
         )
-    splits = [str(meaning[name]) for name in given]
-    if "train" not in splits:
-        raise UserError(f"{SPLIT} in {path} has no row with train", "name the rows to learn from")
-    return splits
 
 
-def _files(rows: list[Row], path: Path) -> list[Found]:
+def _normal(path: str) -> str:
+    return path if is_address(path) else os.path.normpath(path)
+
+
+def _files(rows: list[Row], path: Path, objects: NamedObjects | None) -> list[Found]:
     """The rows' files; whatever is wrong with any of them is told in one error."""
     folder = str(path.parent)
+    addresses = {} if objects is None else _addresses(rows, objects)
+    there = objects.looked_up(addresses.values()) if objects is not None and addresses else {}
     first: dict[str, Row] = {}
     found, faults = [], []
     for row in rows:
-        earlier = first.setdefault(row.path, row)
-        fault, status = _repeated(row, earlier), None
-        if fault is None:
-            fault, status = _looked_up(row.path, folder)
-        if fault is None and status is not None:
-            found.append(Found(row, ImageFile(f"{folder}/{row.path}", status.st_size, _called(row)), status))
+        address = addresses.get(row.path)
+        earlier = first.setdefault(address or row.path, row)
+        result = _repeated(row, earlier) or (
+            _looked_up(row, folder) if address is None else _in_bucket(row, there[address])
+        )
+        if isinstance(result, Found):
+            found.append(result)
         else:
-            faults.append(f"\n  {_called(row)}: {fault}")
+            faults.append(f"\n  {_called(row)}: {result}")
     if faults:
         raise UserError(
             f"{len(faults)} of {len(rows)} rows of {path} cannot be used:{''.join(faults)}",
@@ -136,8 +143,14 @@ def _files(rows: list[Row], path: Path) -> list[Found]:
     return found
 
 
+def _addresses(rows: list[Row], objects: NamedObjects) -> dict[str, str]:
+    """Where the images are that are no files on this disk; paths that lead elsewhere are refused as such."""
+    given = {row.path: objects.address(row.path) for row in rows if is_address(row.path) or not _leads_out(row.path)}
+    return {path: address for path, address in given.items() if address is not None}
+
+
 def _called(row: Row) -> str:
-    return f"row {row.number}, {shown(row.path)}"
+    return f"row {row.number}, {masked(shown(row.path), whole=True)}"
 
 
 def _repeated(row: Row, earlier: Row) -> str | None:
@@ -147,22 +160,39 @@ def _repeated(row: Row, earlier: Row) -> str | None:
     return f"named in row {earlier.number} already" + (f", with {' and '.join(differing)}" if differing else "")
 
 
-def _looked_up(path: str, folder: str) -> tuple[str | None, os.stat_result | None]:
-    """What is wrong with a path, if anything, and what the file system says of its file."""
-    if _ADDRESS.match(path):
-        return "images in a bucket or on a server cannot be named here yet: copy them beside the manifest", None
-    if path.startswith("/"):
-        return "an absolute path, which no other machine has", None
-    if path == ".." or path.startswith("../"):
-        return "outside of the manifest's folder: put the manifest above its images", None
-    file = f"{folder}/{path}"  # plain text: there may be a million
+def _looked_up(row: Row, folder: str) -> Found | str:
+    """A row's file as the file system has it, or what is wrong with its path."""
+    wrong = _leads_out(row.path)
+    if wrong:
+        return wrong
+    file = f"{folder}/{row.path}"  # plain text: there may be a million
     try:
         status = os.stat(file)  # noqa: PTH116
     except (OSError, ValueError) as error:  # the latter for a path that no system takes
-        return kept_elsewhere(file, folder) or getattr(error, "strerror", None) or str(error), None
+        known = kept_elsewhere(file, folder) or respelled(row.path, folder)
+        return known or getattr(error, "strerror", None) or str(error)
     if not stat.S_ISREG(status.st_mode):
-        return "not a regular file", None
-    return pointer(file, status.st_size), status
+        return "not a regular file"
+    times = (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return pointer(file, status.st_size) or Found(
+        row, ImageFile(file, status.st_size, _called(row)), (row.path, *times)
+    )
+
+
+def _leads_out(path: str) -> str | None:
+    if path.startswith("/"):
+        return "an absolute path, which no other machine has"
+    if path == ".." or path.startswith("../"):
+        return "outside of the manifest's folder: put the manifest above its images"
+    return None
+
+
+def _in_bucket(row: Row, answer: Object | str) -> Found | str:
+    """A row's object, known by its version and not by times, or what is wrong with it."""
+    if isinstance(answer, str):
+        return answer
+    size, version = answer.found.size, answer.found.version
+    return Found(row, ImageFile(answer.copy, size, _called(row)), (f"{row.path} {version}", size, 0, 0))
 
 
 def _classes(rows: list[Row], label: str, path: Path) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from image_classifier.errors import UserError, one_line
 from image_classifier.settings.database import PACKAGED, Connection
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    import sqlalchemy as sa
 
 Row = Sequence[Any]
 Result = TypeVar("Result")
@@ -38,41 +38,69 @@ def read(
     attempts: int = ATTEMPTS,
 ) -> Result:
     """What `consume` makes of the columns' names and the rows in batches; it begins anew when a connection is lost."""
+
+    def ask(connection: "sa.Connection") -> Result:
+        with rows(connection, source) as (names, batches):
+            return consume(names, batches)
+
+    return asked(source, password, ask, attempts=attempts)
+
+
+def asked(
+    source: Connection, password: str | None, ask: Callable[["sa.Connection"], Result], *, attempts: int = ATTEMPTS
+) -> Result:
+    """What `ask` makes of a connection that only reads; where it is lost, `ask` is given another one."""
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415  (a third of a second, which only databases need)
 
     for attempt in itertools.count(1):
         try:
-            with _rows(source, password) as (names, batches):
-                return consume(names, batches)
+            with _connected(source, password) as connection:
+                return ask(connection)
         except SQLAlchemyError as error:
             words = _words(error, password)
-            if not _gone(error, words) or attempt == attempts:
-                raise _refused(source, words, _gone(error, words)) from None  # the cause may name what is secret
+            if not gone(error) or attempt == attempts:
+                raise _refused(source, words, gone(error)) from None  # the cause may name what is secret
             pause = _FIRST_PAUSE * 2 ** (attempt - 1)
             _logger.warning("the database is gone: %s; its query is asked again in %g s", words, pause)
             time.sleep(pause)
     raise AssertionError("the last attempt returns or raises")
 
 
+def _connected(source: Connection, password: str | None) -> "sa.Connection":
+    if source.dialect == "sqlite":
+        return _sqlite(source).connect()
+    # Repeatable read: all that one connection asks sees one state of the tables.
+    how = {"postgresql_readonly": True, "isolation_level": "REPEATABLE READ"}
+    return _postgresql(source, password).connect().execution_options(**how)
+
+
+# A percent sign or a colon in the query is itself.
+_AS_IT_IS = {"no_parameters": True}
+
+
+def answer(connection: "sa.Connection", query: str) -> list[Row]:
+    """All rows of a query that has few; of a text of ours, for it is not refused a second statement."""
+    return list(connection.exec_driver_sql(query, execution_options=_AS_IT_IS).all())
+
+
 @contextlib.contextmanager
-def _rows(source: Connection, password: str | None) -> Iterator[tuple[list[str], Iterator[list[Row]]]]:
-    engine = _sqlite(source) if source.dialect == "sqlite" else _postgresql(source, password)
-    # no_parameters: a percent sign or a colon in the query is itself.
-    options = {"stream_results": True, "max_row_buffer": 1, "no_parameters": True}
-    readonly = {} if source.dialect == "sqlite" else {"postgresql_readonly": True}
-    with engine.connect().execution_options(**readonly) as connection:
-        result = connection.exec_driver_sql(source.query, execution_options=options)
-        if not result.returns_rows:
-            raise UserError(f"the query in {source.file} yields no rows but does something", "write a SELECT")
-        names = list(result.keys())
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise UserError(
-                f"the query in {source.file} yields the column {', '.join(twice)} more than once",
-                "name each column once: SELECT … AS label",
-            )
-        with _closed(result.cursor):
-            yield names, _batches(result.fetchmany)
+def rows(
+    connection: "sa.Connection", source: Connection, query: str | None = None
+) -> Iterator[tuple[list[str], Iterator[list[Row]]]]:
+    """The columns' names and the rows in batches: of the source's own query, or of one that is made of it."""
+    options = _AS_IT_IS | {"stream_results": True, "max_row_buffer": 1}
+    result = connection.exec_driver_sql(query or source.query, execution_options=options)
+    if not result.returns_rows:
+        raise UserError(f"the query in {source.file} yields no rows but does something", "write a SELECT")
+    names = list(result.keys())
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UserError(
+            f"the query in {source.file} yields the column {', '.join(twice)} more than once",
+            "name each column once: SELECT … AS label",
+        )
+    with _closed(result.cursor):
+        yield names, _batches(result.fetchmany)
 
 
 @contextlib.contextmanager
@@ -94,7 +122,7 @@ def _batches(fetch: Callable[[int], Sequence[Row]]) -> Iterator[list[Row]]:
         count = max(1, min(_MOST_ROWS, 4 * count, _BATCH_BYTES // (size + 1)))
 
 
-def _sqlite(source: Connection) -> "Engine":
+def _sqlite(source: Connection) -> "sa.Engine":
     import sqlalchemy as sa  # noqa: PLC0415  (as above)
 
     file = Path(source.name).expanduser()
@@ -114,7 +142,7 @@ def _sqlite(source: Connection) -> "Engine":
     return sa.create_engine("sqlite://", creator=connect, poolclass=sa.NullPool)
 
 
-def _postgresql(source: Connection, password: str | None) -> "Engine":
+def _postgresql(source: Connection, password: str | None) -> "sa.Engine":
     import psycopg  # noqa: PLC0415  (as above)
     import sqlalchemy as sa  # noqa: PLC0415
 
@@ -129,10 +157,13 @@ def _words(error: Exception, password: str | None) -> str:
     return (words.replace(password, "***") if password else words)[:_LONGEST]
 
 
-def _gone(error: Exception, words: str) -> bool:
-    state = getattr(getattr(error, "orig", None), "sqlstate", None) or ""
+def gone(error: Exception) -> bool:
+    """Whether the error says that the server, or the way to it, is gone and may come back."""
+    driver = getattr(error, "orig", None)
+    state = getattr(driver, "sqlstate", None) or ""
     if state:
         return bool(state.startswith(_GONE))
+    words = one_line(driver or error)
     return bool(getattr(error, "connection_invalidated", False)) or any(each in words for each in _GONE_WORDS)
 
 
@@ -149,8 +180,8 @@ _HINTS = {
 }
 
 
-def _refused(source: Connection, words: str, gone: bool) -> UserError:
-    hint = _HINTS["gone"] if gone else next(
+def _refused(source: Connection, words: str, lost: bool) -> UserError:
+    hint = _HINTS["gone"] if lost else next(
         (text for word, text in _HINTS.items() if word in words), "correct the query, or where it is asked, in {file}"
     )  # fmt: skip
     what = f"the {source.dialect} database {source.name} cannot be read: {words}"

@@ -3,7 +3,11 @@
 import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import NamedTuple
+
+from image_classifier.data.sources.columns import in_words
+from image_classifier.errors import UserError
 
 SPLITS = ("train", "val", "test")
 _WORDS = {
@@ -57,3 +61,19 @@ def misspelt(names: Collection[str], holding: Mapping[str, Collection[str]]) -> 
         if different and inside and (len(group) == len(names) or len(set(inside)) < len(inside)):
             return group
     return {}
+
+
+def of_rows(given: list[str], column: str, path: Path) -> list[str]:
+    """The rows' splits; the usual other words for them are understood, as there is nothing else they could mean."""
+    meaning = {name: meant(name) for name in set(given)}
+    rows = [row for row, name in enumerate(given, 1) if meaning[name] is None]
+    if rows:
+        unknown = sorted(name for name, split in meaning.items() if split is None)
+        raise UserError(
+            f"{column} in {path} is {', '.join(map(repr, unknown[:8]))} in row {in_words(rows)}",
+            f"a split is one of {', '.join(SPLITS)}; call the column otherwise if it says something else",
+        )
+    splits = [str(meaning[name]) for name in given]
+    if "train" not in splits:
+        raise UserError(f"{column} in {path} has no row with train", "name the rows to learn from")
+    return splits

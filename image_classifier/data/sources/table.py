@@ -1,10 +1,12 @@
 """Tables: a CSV or Parquet file, or a folder of Parquet parts, with a row for each example and a column of classes."""
 
+import contextlib
 import csv
+import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, TextIO
 
 from image_classifier import files
 from image_classifier.data.examples import Examples, Labels, Source, shown
@@ -38,20 +40,41 @@ def table_source(path: Path, target: str | None, group: str | None, drop: tuple[
     """A table whose column `target` names the class and `group` the group; the columns in `drop` are not read."""
     stats = tuple((each.name, about.st_size, about.st_mtime_ns, about.st_ctime_ns) for each, about in _files(path))
     kind = f"table {target} -{','.join(drop)}" + (f" by {group}" if group else "")
-    return Source(kind, stats, draws_test=True, load=lambda: _load(path, target, group, drop))
+    root = str(path if path.is_dir() else path.parent)
+    return Source(kind, stats, draws_test=True, load=lambda: _load(path, target, group, drop), root=root)
 
 
 def header(path: Path) -> list[str]:
     """The names of a file's columns; none if they cannot be read, which is said when all of it is."""
     try:
-        if path.suffix.lower() == ".csv":
-            with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-                return next(csv.reader([stream.readline(_LONGEST_HEADER)]), [])
+        with path.open("rb") as stream:
+            return header_of(stream, path.suffix)
+    except OSError:
+        return []
+
+
+def header_of(stream: BinaryIO, suffix: str) -> list[str]:
+    """The same of a file that is open."""
+    try:
+        if suffix.lower() == ".csv":
+            with as_text(stream) as text:
+                return next(csv.reader([text.readline(_LONGEST_HEADER)]), [])
         from pyarrow import parquet  # noqa: PLC0415  (0.1 s, which only tables need)
 
-        return list(parquet.read_schema(path, memory_map=False).names)
+        return list(parquet.read_schema(stream).names)
     except (OSError, ValueError, csv.Error):  # Arrow's own errors are of these kinds
         return []
+
+
+@contextlib.contextmanager
+def as_text(stream: BinaryIO) -> Iterator[TextIO]:
+    """A CSV file that is open, as the texts in it; it stays open."""
+    text = io.TextIOWrapper(stream, "utf-8-sig", "replace", newline="")
+    try:
+        yield text
+    finally:
+        if not stream.closed:  # whoever wants no more rows may have closed it
+            text.detach()
 
 
 def read(path: Path, text: Sequence[str] = (), nothing: Sequence[str] = NOTHING) -> "pa.Table":

@@ -17,12 +17,16 @@ import pytest
 import warm
 
 from image_classifier import load_run, tracking, train
+from image_classifier.data.preparing import prepare
+from image_classifier.data_card import keeping
 
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
-    """A folder with a finished run that was sent nowhere: a network of three epochs on the digits."""
+    """A folder with a finished run that was sent nowhere: a network of three epochs on the digits, with a data card."""
     folder = tmp_path_factory.mktemp("untracked")
+    data = prepare("digits", image_size=None, split_seed=0, cache_folder=folder / "cache", quiet=True)
+    keeping.keep("<!doctype html><title>The digits</title>", folder / "cache", data.digest)
     train(
         model="cnn", num_epochs=3, num_threads="1", dataset_folder="digits", experiment_name="e", run_name="r",
         experiments_folder=folder / "experiments", cache_folder=folder / "cache", tracking_uri="off",

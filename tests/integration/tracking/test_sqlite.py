@@ -82,6 +82,13 @@ def test_all_files_of_the_run_folder_arrive_and_the_location_is_not_of_this_mach
     there = where.artifacts / "e" / run_id / "artifacts"
     assert digests(there) == digests(run.folder)
     assert record(run)["tracking"]["runs"] == {where.shown: run_id}
+    assert (there / "data_card.html").read_text() == "<!doctype html><title>The digits</title>"
+
+
+def test_a_file_that_is_gone_from_the_run_folder_is_named(run, where, caplog):
+    run.path("data_card.html").unlink()
+    assert not tracking.send(run, where)
+    assert "data_card.html" in caplog.text
 
 
 def test_mlflows_own_client_finds_the_files_without_a_server(sent, run, where):

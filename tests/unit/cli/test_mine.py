@@ -57,7 +57,7 @@ def test_data_of_another_digest_is_refused_and_nothing_is_changed(mine, tmp_path
     before = content(folder)
     code, printed, said = mine("e/r", "--dataset_folder", "wine")
     assert (code, printed) == (2, "")
-    assert "error: wine is not the data of e/r: its digest is another\n" in said
+    assert "error: wine is not the data of e/r: as many test rows of each class as before; the store" in said
     assert " hint: error sets are those of the run's own test examples: give its own data\n" in said
     assert mine()[0] == 2
     assert content(folder) == before

@@ -1,4 +1,4 @@
-"""Files become rows of an array, and what cannot be read is reported by its path."""
+"""Files become rows of an array, and what cannot be read is reported by its place."""
 
 import io
 import json
@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from image_classifier.data import decoding
+from image_classifier.data.examples import ImageFile
 
 pytestmark = pytest.mark.unit
 
@@ -20,7 +21,8 @@ def chunk(tmp_path, picture):
     pixels = [picture(path) for path in paths]
     np.full((4, 8, 8, 3), 7, np.uint8).tofile(tmp_path / "array")
     about = {"array": str(tmp_path / "array"), "start": 8 * 8 * 3, "first": 1, "height": 8, "width": 8}
-    return {**about, "native": True, "interpolation": "bilinear", "crop": 1.0, "paths": list(map(str, paths))}, pixels
+    about |= {"native": True, "interpolation": "bilinear", "crop": 1.0}
+    return about | {"images": [ImageFile(str(path), path.stat().st_size) for path in paths]}, pixels
 
 
 def rows(chunk):
@@ -39,12 +41,26 @@ def test_the_rows_are_what_pillow_reads_however_many_are_copied_at_once(chunk, m
     assert (rows(asked)[0] == 7).all()
 
 
+@pytest.mark.parametrize("sheet", [8 * 8, 1 << 18])
+def test_the_images_may_be_parts_of_one_file(chunk, tmp_path, monkeypatch, sheet):
+    monkeypatch.setattr(decoding, "_SHEET_PIXELS", sheet)
+    asked, pixels = chunk
+    parts = [(tmp_path / f"{number}.png").read_bytes() for number in range(3)]
+    (tmp_path / "all").write_bytes(b"between".join([b"", parts[0], b"no picture", parts[2]]))
+    starts = [7, 14 + len(parts[0]), 31 + len(parts[0])]
+    lengths = [len(parts[0]), 10, len(parts[2])]
+    images = [ImageFile(str(tmp_path / "all"), *about) for about in zip(lengths, "abc", starts, strict=True)]
+    reply = decoding.decode(json.loads(json.dumps(asked | {"images": images})))
+    assert [place for place, _ in reply["failures"]] == [1]
+    assert np.array_equal(rows(asked)[[1, 3]], pixels[::2])
+
+
 def test_what_cannot_be_read_is_reported_and_the_others_keep_their_rows(chunk, tmp_path):
     asked, pixels = chunk
     (tmp_path / "1.png").write_text("no picture")
     (tmp_path / "2.png").unlink()
     reply = decoding.decode(asked)
-    assert [path for path, _ in reply["failures"]] == asked["paths"][1:]
+    assert [place for place, _ in reply["failures"]] == [1, 2]
     assert "not a readable image" in reply["failures"][0][1]
     assert reply["failures"][1][1] == "No such file or directory"
     assert np.array_equal(rows(asked)[1], pixels[0])
@@ -53,7 +69,7 @@ def test_what_cannot_be_read_is_reported_and_the_others_keep_their_rows(chunk, t
 def test_an_image_of_another_size_is_named_or_fitted(chunk, tmp_path):
     asked, _ = chunk
     Image.new("RGB", (16, 32), (1, 2, 3)).save(tmp_path / "1.png")
-    assert decoding.decode(asked)["mismatch"] == asked["paths"][1]
+    assert decoding.decode(asked)["mismatch"] == 1
     fitted = decoding.decode(asked | {"native": False})
     assert fitted["mismatch"] is None
     assert fitted["sizes"] == [(8, 8), (32, 16), (8, 8)]

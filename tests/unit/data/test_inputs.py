@@ -65,6 +65,15 @@ def test_rows_of_a_table_are_stored_as_numbers(tmp_path):
     assert np.load(tmp_path / "test_inputs.npy").ravel().tolist() == [0.5, 2.0]
 
 
+def test_rows_are_the_same_however_many_are_written_at_once(tmp_path, monkeypatch):
+    columns = [Column("length"), Column("colour", ("blue", "red"))]
+    table = Table({"length": np.arange(5.0), "colour": np.array(["red", "blue", "red", "green", "red"], object)})
+    monkeypatch.setattr(inputs, "_ROWS_AT_ONCE", 2)
+    assert inputs.write_rows(tmp_path, {"test": examples(table)}, columns, "t.csv") == (1, 1, 3)
+    expected = [[0, 0, 1], [1, 1, 0], [2, 0, 1], [3, 0, 0], [4, 0, 1]]
+    assert np.load(tmp_path / "test_inputs.npy").reshape(5, 3).tolist() == expected
+
+
 def test_all_that_cannot_be_used_is_named_in_one_error(tmp_path, drawn):
     files, _ = drawn((8, 8), (8, 8), (8, 8))
     for file in files[1:]:

@@ -70,7 +70,7 @@ def test_any_other_file_is_left_to_pillow(content):
 def test_damaged_files_are_read_or_refused_as_by_pillow(tmp_path):
     draw = np.random.default_rng(0)
     outcomes = {"read": 0, "refused": 0}
-    for number in range(1500):
+    for number in range(450):
         image = Image.fromarray(draw.integers(0, 256, (*draw.integers(1, 30, 2), 3), np.uint8))
         options = {"quality": int(draw.integers(5, 100)), "progressive": number % 3 == 0, "subsampling": number % 2 * 2}
         content = bytearray(jpeg(image, **options))
@@ -88,5 +88,5 @@ def test_damaged_files_are_read_or_refused_as_by_pillow(tmp_path):
         else:
             assert np.array_equal(np.asarray(read_rgb(str(tmp_path / "x.jpg"))), truth)
         outcomes["refused" if truth is None else "read"] += 1
-    assert outcomes["read"] > 500
-    assert outcomes["refused"] > 100
+    assert outcomes["read"] > 150
+    assert outcomes["refused"] > 30

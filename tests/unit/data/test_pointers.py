@@ -17,6 +17,8 @@ def test_a_pointer_of_git_lfs_is_known_by_its_first_bytes_and_its_size(tmp_path)
         assert pointer(str(tmp_path / name), len(content)) == found
     assert "git lfs pull" in pointer(str(tmp_path / "pointer"))
     assert pointer(str(tmp_path / "missing")) is None
+    (tmp_path / "several").write_bytes(b"\xff\xd8\xff" + LFS)
+    assert "git lfs pull" in pointer(str(tmp_path / "several"), len(LFS), 3)
 
 
 def test_a_file_of_dvc_is_known_by_its_name(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 
 from image_classifier import cpus
 from image_classifier.data import workers as room
+from image_classifier.data.examples import ImageFile
 from image_classifier.data.inputs import new_array
 from image_classifier.errors import UserError
 
@@ -27,15 +28,12 @@ def chunks(tmp_path, picture):
     truth = [picture(tmp_path / "images" / f"{number}.jpg") for number in range(3)]
     array = new_array(tmp_path / "x.npy", (3, 8, 8, 3), np.uint8)
     paths = [str(tmp_path / "images" / f"{number}.jpg") for number in range(3)]
-    about = {
-        "array": str(tmp_path / "x.npy"),
-        "height": 8,
-        "width": 8,
-        "native": True,
-        "interpolation": "bilinear",
-        "crop": 1.0,
-    }
-    questions = [about | {"start": array.offset + row * 192, "first": row, "paths": [paths[row]]} for row in range(3)]
+    about = {"array": str(tmp_path / "x.npy"), "height": 8, "width": 8, "native": True}
+    about |= {"interpolation": "bilinear", "crop": 1.0}
+    questions = [
+        about | {"start": array.offset + row * 192, "first": row, "images": [ImageFile(paths[row], 0)]}
+        for row in range(3)
+    ]
     return questions, (np.stack(truth), array)
 
 
@@ -57,9 +55,9 @@ def test_a_broken_file_with_an_odd_name_comes_back_from_a_process(chunks, proces
     questions, _ = chunks
     name = os.fsdecode(os.fsencode(tmp_path) + b"/\xff\n.jpg")
     Path(name).write_bytes(b"x")
-    questions[1]["paths"] = [name]
+    questions[1]["images"] = [ImageFile(name, 1)]
     failures = [failure for answer in room.decoded(questions, 1000) for failure in answer["failures"]]
-    assert [path for path, _ in failures] == [name]
+    assert [place for place, _ in failures] == [0]
 
 
 def test_a_process_that_dies_is_an_error_that_names_the_files(chunks, processes, monkeypatch):

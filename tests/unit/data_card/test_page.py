@@ -131,9 +131,8 @@ def test_the_same_data_give_the_same_page(about):
     assert page("x", about) == page("x", content(about.store))
 
 
-@pytest.mark.parametrize("classes", [2, 1200])
-def test_the_page_stays_below_five_megabytes(tmp_path, classes):
-    count = max(2 * classes, 600)
+def test_the_page_stays_below_five_megabytes(tmp_path):
+    classes, count = 60, 300
     labels = np.tile(np.arange(count // 2) % classes, 2)
     long = tuple(f"{number} {'ein sehr langer Name ' * 12}" for number in range(classes))
     images = noise(count, 40)

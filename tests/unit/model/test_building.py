@@ -18,8 +18,13 @@ def seeded(model, seed):
     return compose(model=model, seed=seed)
 
 
-@pytest.mark.parametrize("model", [*OWN, "resnet18", "squeezenet1_1", "vit_b_32"])
-@pytest.mark.parametrize("shape", [(32, 32, 3), (32, 32, 1), (64, 64, 3)])
+@pytest.mark.parametrize(
+    ("model", "shape"),
+    [
+        *((model, shape) for model in (*OWN, "squeezenet1_1") for shape in ((32, 32, 3), (32, 32, 1), (64, 64, 3))),
+        *(("resnet18", (32, 32, 3)), ("vit_b_32", (32, 32, 1))),
+    ],
+)
 def test_logits_have_one_column_per_class(model, shape):
     network = build(compose(model=model, width=16 if model == "sprint" else None), 7, shape).eval()
     with torch.no_grad():
@@ -44,7 +49,7 @@ def test_building_leaves_the_global_generator_alone():
     assert torch.equal(torch.get_rng_state(), before)
 
 
-@pytest.mark.parametrize(("model", "side"), [("net", 15), ("vit_b_16", 30), ("alexnet", 16), ("vgg11", 16)])
+@pytest.mark.parametrize(("model", "side"), [("net", 15), ("vit_b_16", 30), ("alexnet", 16)])
 def test_images_that_are_too_small_are_refused_before_training(model, side):
     with pytest.raises(UserError, match=rf"{model} (needs|cannot)"):
         build(compose(model=model), 10, (side, side, 3))

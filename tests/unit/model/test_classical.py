@@ -1,5 +1,6 @@
 """scikit-learn's classifiers answer here what they answer there, and their files build nothing foreign."""
 
+import functools
 import os
 
 import numpy as np
@@ -21,9 +22,15 @@ pytestmark = pytest.mark.unit
 CLASSICAL = next(each.names for each in FAMILIES if not each.stepwise)
 
 
+@functools.cache
+def once(name):
+    """A fitted classifier that tests only read."""
+    return fitted(name)
+
+
 @pytest.mark.parametrize("name", CLASSICAL)
 def test_each_classifier_learns_and_its_file_answers_the_same_bits(name, tmp_path):
-    training, report = fitted(name)
+    training, report = once(name)
     assert report.acc > 0.9
     before = shares(training.model)
     (tmp_path / "model.skops").write_bytes(training.content({}))
@@ -39,7 +46,7 @@ def test_each_classifier_learns_and_its_file_answers_the_same_bits(name, tmp_pat
     ],
 )
 def test_the_probabilities_and_the_report_are_scikit_learn_s(name, estimator):
-    training, report = fitted(name)
+    training, report = once(name)
     expected = estimator.fit(ROWS.astype(np.float64), LABELS).predict_proba(ROWS.astype(np.float64))
     assert np.allclose(shares(training.model), expected, atol=1e-6)
     assert report.acc == report.val_acc == pytest.approx((expected.argmax(1) == LABELS).mean())
@@ -48,7 +55,7 @@ def test_the_probabilities_and_the_report_are_scikit_learn_s(name, estimator):
 
 @pytest.mark.parametrize("name", CLASSICAL)
 def test_the_same_seed_gives_the_same_answers(name):
-    assert np.array_equal(shares(fitted(name)[0].model), shares(fitted(name)[0].model))
+    assert np.array_equal(shares(once(name)[0].model), shares(fitted(name)[0].model))
 
 
 def test_a_class_without_training_rows_gets_the_least_there_is():
@@ -69,6 +76,6 @@ def test_a_file_with_a_foreign_type_is_refused_before_anything_is_built(tmp_path
 @pytest.mark.parametrize("damage", [lambda data: data[:2000], lambda data: b"", lambda data: b"PK" + data[9:]])
 def test_a_damaged_file_is_refused_in_words(tmp_path, damage):
     path = tmp_path / "model.skops"
-    path.write_bytes(damage(fitted("naive_bayes")[0].content({})))
+    path.write_bytes(damage(once("naive_bayes")[0].content({})))
     with pytest.raises(UserError, match=r"model\.skops"):
         classical.load(path, 3)

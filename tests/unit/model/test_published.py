@@ -120,7 +120,7 @@ def test_pooling_to_a_grid_and_its_gradient_are_torch_s(side, grid):
     torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["vgg11", "alexnet", "resnet18", "squeezenet1_1"])
+@pytest.mark.parametrize("name", ["alexnet", "resnet18", "squeezenet1_1"])
 def test_no_network_pools_to_a_grid_in_the_way_that_cannot_repeat_on_a_gpu(name):
     model = published.build(10, (64, 64, 3), name)
     grids = [each.output_size for each in model.modules() if isinstance(each, torch.nn.AdaptiveAvgPool2d)]

@@ -61,3 +61,11 @@ def test_a_name_that_is_no_setting_is_refused_with_its_place():
         flag_layer({"lerning_rate": "1"})
     assert caught.value.hint == "did you mean learning_rate?"
     assert str(recipe_of("resnet18")) == "recipe torchvision.yaml"
+
+
+def test_an_address_with_a_secret_is_refused_before_anything_shows_it():
+    layer = Layer(COMMAND_LINE, {"dataset_folder": "s3://AKIACANARY:canary@bucket/x"})
+    with pytest.raises(UserError) as caught:
+        dataset_of([layer])
+    assert "canary" not in str(caught.value).lower()
+    assert dataset_of([Layer(COMMAND_LINE, {"dataset_folder": "s3://bucket/x"})]) == "s3://bucket/x"

@@ -97,7 +97,7 @@ def test_odd_class_names_are_drawn_without_a_warning_and_without_formulas():
     assert not any(text.get_parse_math() for axes in figure.axes for text in axes.get_yticklabels())
 
 
-@pytest.mark.parametrize("classes", [2, 40, 1000])
+@pytest.mark.parametrize("classes", [2, 1000])
 def test_no_class_name_overlaps_another_text(classes):
     names = [f"a rather long class name {index}" for index in range(classes)]
     figure = plot.accuracy_figure(report(names, np.linspace(0.5, 0.99, classes).tolist(), n=12_345))

@@ -67,7 +67,7 @@ def test_counts_are_written_only_where_they_fit(classes, cells_written):
     assert bool(figure.axes[0].texts) is cells_written
 
 
-@pytest.mark.parametrize("classes", [2, 34, 35, 1000])
+@pytest.mark.parametrize("classes", [2, 34, 35, 400])
 def test_labels_are_thinned_and_never_overlap(classes):
     names = [f"a long class name {index}" for index in range(classes)]
     figure = plot.confusion_figure(counts(classes), counts(classes, 1), names)
@@ -85,6 +85,16 @@ def test_a_thinned_label_names_the_class_of_its_row():
     axes = plot.confusion_figure(None, counts(100), [f"class {index}" for index in range(100)]).axes[0]
     for position, text in zip(axes.get_yticks(), axes.get_yticklabels(), strict=True):
         assert text.get_text() == f"class {round(position)}"
+
+
+def test_with_more_classes_than_cells_a_cell_stands_for_several_and_says_so():
+    names = [f"class {index}" for index in range(2500)]
+    assert [plot.classes_in_a_cell(number) for number in (2, 1000, 1001, 2500, 10_000)] == [1, 1, 2, 3, 10]
+    figure = plot.confusion_figure(None, counts(834), names, [5])
+    assert figure.get_suptitle().endswith("each cell is 3 classes by 3, in their order")
+    assert figure.axes[0].get_title(loc="left") == f"Test: 5 of {counts(834).sum():,} right"
+    for position, text in zip(figure.axes[0].get_yticks(), figure.axes[0].get_yticklabels(), strict=True):
+        assert text.get_text() == f"class {3 * round(position)}"
 
 
 def test_odd_class_names_are_drawn_without_a_warning():

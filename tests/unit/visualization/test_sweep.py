@@ -27,7 +27,7 @@ def ticks(axes):
     return [text.get_text() for text in axes.get_xticklabels()]
 
 
-@pytest.mark.parametrize("panels", [1, 2, 3, 5, 10])
+@pytest.mark.parametrize("panels", [1, 3, 10])
 def test_each_setting_has_a_panel_with_all_its_runs(panels):
     figure = plot.effects_figure(
         [Panel(f"s{n}", levels(["a", "b"])) for n in range(panels)], "validation accuracy", "e"

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from image_classifier.data.outline import outline
+from image_classifier.data.sources import query_identity
 from image_classifier.data.store import open_store
 from image_classifier.errors import UserError
 from image_classifier.settings.database import Access
@@ -121,6 +122,7 @@ def test_an_image_that_cannot_be_decoded_is_named_by_its_key(refused, pets):
         (lambda rows: [(*rows[0][:2], None, None, None), *rows[1:]], "label is missing in 1 of 20 rows"),
         (lambda rows: [*rows, rows[0]], "1 keys stand more than once"),
         (lambda rows: [(*rows[0][:2], 7, None, None), *rows[1:]], "label is of mixed types"),
+        (lambda rows: [(*rows[0][:2], " cat", None, None), *rows[1:]], "spells one class in two ways"),
         (lambda rows: [("k", None, "cat", None, None), *rows], "image is missing in k"),
         (lambda rows: [("k", "photos/1.png", "cat", None, None), *rows], "image of k in the query"),
         (lambda rows: rows[:10], "names one class only: dog"),
@@ -196,6 +198,30 @@ def test_bad_cells_of_a_table_are_refused(database, prepared, change, said):
         prepared("database", access=access)
 
 
+def test_an_unchanged_file_is_not_read_again_but_for_another_target(database, prepared, caplog, monkeypatch):
+    monkeypatch.setattr(query_identity, "_UNSETTLED_SECONDS", 0)
+    caplog.set_level("INFO")
+    access = database(measured(), TABLE)
+    first = prepared("database", access=access)
+    assert "preparing 40 examples" in caplog.text
+    caplog.clear()
+    assert prepared("database", access=access).folder == first.folder
+    assert "finds what it found before" in caplog.text
+    caplog.clear()
+    other = prepared("database", access=access, drop_columns=("bytes",))
+    assert other.digest != first.digest
+    assert "preparing 40 examples" in caplog.text
+    assert prepared("database", access=access, split_seed=1).digest != first.digest
+
+
+def test_rows_of_a_table_are_called_by_their_keys(database, prepared):
+    store = prepared("database", access=database(measured(), TABLE))
+    names = [name for part in store.splits.values() for name in part.names]
+    assert sorted(map(int, names)) == sorted(row[0] for row in measured())
+    query = TABLE.replace("key, ", "") + " ORDER BY key"
+    assert prepared("database", access=database(measured(), query)).splits["train"].names is None
+
+
 def test_the_outline_reads_no_more_than_it_needs(database, pets):
     rows = rows_of(pets)
     assert outline("database", 16, database(rows)).size == (8, 8)
@@ -205,6 +231,10 @@ def test_the_outline_reads_no_more_than_it_needs(database, pets):
     last = "SELECT key, image, CASE key WHEN 'cat/0.png' THEN json(key || '{') ELSE label END AS label FROM images"
     assert outline("database", 4, database(rows, last)).words == "images of more than 4 pixels"
     assert outline("database", 16, database(rows, last)).words == "images of an unknown size"
+    # Of many small images the first thousand say what they are.
+    numbers = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 200)"
+    late = f"{numbers} SELECT n AS key, image, CASE n WHEN 200 THEN json('{{') ELSE label END AS label FROM n, images"  # noqa: S608
+    assert outline("database", 16, database(rows, late)).size == (8, 8)
 
 
 def test_the_flags_of_a_database_are_for_a_database(database, prepared, pets):

@@ -127,6 +127,26 @@ def test_a_train_folder_without_class_folders_is_refused(tmp_path, picture):
     assert "train holds 1 files and no class folders" in refusal(tmp_path / "flat")
 
 
+def test_a_folder_with_what_dvc_leaves_in_place_of_class_folders_is_refused_with_what_fetches_them(tmp_path):
+    (tmp_path / "pets").mkdir()
+    for name in ("cat.dvc", "dog.dvc"):
+        (tmp_path / "pets" / name).write_text("outs:\n")
+    assert refusal(tmp_path / "pets").endswith(
+        "holds no images yet: cat.dvc is a file of DVC, not what it stands for: dvc pull"
+    )
+
+
+def test_class_folders_that_differ_in_blanks_only_are_refused(pets):
+    (pets / "dog").rename(pets / "cat ")
+    assert "spells one class in two ways: 'cat' and 'cat '" in refusal(pets)
+
+
+def test_an_empty_file_is_called_empty(pets, prepared):
+    (pets / "cat" / "0.png").write_bytes(b"")
+    with pytest.raises(UserError, match=r"0\.png: empty: it has no bytes"):
+        prepared(pets)
+
+
 def test_a_single_class_is_refused(pets):
     shutil.rmtree(pets / "dog")
     assert "only one class folder: cat" in refusal(pets)

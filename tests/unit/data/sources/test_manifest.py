@@ -188,8 +188,6 @@ def test_every_unreadable_file_is_listed_with_its_row(pets, refused):
 
 
 @pytest.mark.parametrize(("image", "words"), [
-    ("s3://bucket/cat.png", "images in a bucket"),
-    ("https://example.org/cat.png", "images in a bucket or on a server"),
     ("/etc/hostname", "an absolute path"),
     ("../outside.png", "outside of the manifest's folder"),
     ("pets/../../outside.png", "outside of the manifest's folder"),
@@ -201,6 +199,41 @@ def test_a_path_that_leads_elsewhere_is_refused_with_its_row(tmp_path, pets, pic
     said = refused([*rows_of(pets), {"image": image, "label": "cat"}])
     assert "1 of 21 rows" in said
     assert words in said.partition("row 21")[2]
+
+
+def test_paths_of_other_systems_are_refused_with_how_they_are_written_here(pets, refused):
+    rows = rows_of(pets)
+    rows[0]["image"], rows[1]["image"] = rows[0]["image"].replace("/", "\\"), rows[1]["image"].replace("dog", "%64og")
+    said = refused(rows)
+    assert "row 1, pets\\dog\\9.png: not found, for it has backslashes: there is pets/dog/9.png" in said
+    assert "row 2, pets/%64og/8.png: not found, for it is quoted as in an address: there is pets/dog/8.png" in said
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda text: b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode(),
+        lambda text: text.replace("\n", "\n\n").encode(),
+        lambda text: "\n".join(f'"{line.replace(",", chr(34) + "," + chr(34))}"' for line in text.split()).encode(),
+    ],
+    ids=["a mark and line ends of Windows", "empty lines", "quotes"],
+)
+def test_a_manifest_as_other_programs_write_it_is_read(pets, tmp_path, prepared, manifest, written):
+    path = manifest(rows_of(pets))
+    expected = prepared(path).digest
+    path.write_bytes(written(path.read_text()))
+    assert prepared(path).digest == expected
+
+
+@pytest.mark.parametrize("content", [b"\x89PNG", {"bytes": b"\x89PNG", "path": "1.png"}])
+def test_images_themselves_in_place_of_paths_are_refused(tmp_path, refused, content):
+    parquet.write_table(pa.table({"image": [content] * 4, "label": list("abab")}), tmp_path / "m.parquet")
+    assert "images themselves, and not the paths of files" in refused(tmp_path / "m.parquet")
+
+
+def test_a_name_over_two_lines_is_a_name(pets, manifest, prepared):
+    (pets / "cat" / "0.png").rename(pets / "cat" / "a\nb.png")
+    assert len(prepared(manifest(rows_of(pets))).splits["train"].labels) == 17
 
 
 def test_a_path_that_only_seems_to_lead_elsewhere_is_read(pets, manifest, prepared):
