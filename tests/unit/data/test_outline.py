@@ -71,8 +71,10 @@ def test_batches_of_cifar_and_a_place_to_download_them_to_are_of_32_pixels(tmp_p
 
 
 def test_a_prepared_store_has_the_shape_that_it_was_prepared_at(pets, prepared, tmp_path):
-    assert outline(str(prepared(pets, image_size=12).folder), 4).size == (12, 12)
+    found = outline(str(prepared(pets, image_size=12).folder), 4)
+    assert (found.size, found.is_store) == ((12, 12), True)
     assert outline(str(prepared("wine").folder), 4).is_table
+    assert not outline(str(pets), 4).is_store
 
 
 @pytest.mark.parametrize("name", ["missing", "empty", "~nobody-of-that-name/x", "flat", "store", "file.zip"])
