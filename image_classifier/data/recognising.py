@@ -51,16 +51,24 @@ def _not_found(dataset_folder: str, folder: Path) -> UserError:
     elsewhere = kept_elsewhere(str(folder), str(folder.parent))
     if elsewhere:
         raise UserError(f"the data set {dataset_folder} is {elsewhere}", "fetch it, then run again")
-    siblings = [entry.name for entry in folder.parent.iterdir() if entry.is_dir()] if folder.parent.is_dir() else []
-    near = difflib.get_close_matches(folder.name, [*NAMED_DATA, *siblings], n=1)
-    if os.sep in dataset_folder:
-        near = difflib.get_close_matches(folder.name, siblings, n=1)
-    suggestion = f"did you mean {near[0] if near[0] in NAMED_DATA else folder.parent / near[0]}? " if near else ""
+    near = _nearest(dataset_folder, folder)
+    suggestion = f"did you mean {near}? " if near else ""
     looked = "no built-in data set has that name, and " if os.sep not in dataset_folder else ""
     return UserError(
         f"the data set {dataset_folder} was not found: {looked}there is no folder {folder.absolute()}",
         f"{suggestion}give a built-in name ({', '.join(NAMED_DATA)}) or the path of a folder of class folders",
     )
+
+
+def _nearest(name: str, folder: Path) -> str | None:
+    """What is called nearly so: an address, a folder beside it, or a built-in data set."""
+    if name.startswith("s3:/"):
+        return f"s3://{name.removeprefix('s3:').lstrip('/')}"
+    siblings = [entry.name for entry in folder.parent.iterdir() if entry.is_dir()] if folder.parent.is_dir() else []
+    found = difflib.get_close_matches(folder.name, siblings if os.sep in name else [*NAMED_DATA, *siblings], n=1)
+    if not found:
+        return None
+    return found[0] if found[0] in NAMED_DATA else str(folder.parent / found[0])
 
 
 # The settings that say nothing about data of a kind: they were meant for other data.

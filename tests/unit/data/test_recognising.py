@@ -53,3 +53,8 @@ def test_a_file_is_refused(tmp_path, prepared):
 def test_the_home_folder_may_be_written_as_a_tilde(pets, prepared, monkeypatch):
     monkeypatch.setenv("HOME", str(pets.parent))
     assert prepared("~/pets").classes == ("cat", "dog")
+
+
+def test_an_address_with_one_slash_is_refused_with_the_right_one(prepared):
+    error = refusal(prepared, "s3:/bucket/photos")
+    assert error.hint.startswith("did you mean s3://bucket/photos?")
