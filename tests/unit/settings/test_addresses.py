@@ -37,11 +37,11 @@ def test_what_holds_it_and_what_is_in_it_are_addresses_too():
 @pytest.mark.parametrize(
     "text",
     [
-        "s3://AKIACANARY:canary@b/x",
+        "s3://AKIACANARY:canary@b/x",  # pragma: allowlist secret
         "s3://canary@b/x",
         "s3://AKIACANARY:canary/x@b/y",
         "s3://AKIACANARY:123/canary@b/y",
-        "https://user:canary@host/x.csv",
+        "https://user:canary@host/x.csv",  # pragma: allowlist secret
         "https://host/x.csv?X-Amz-Signature=canary",
         "https://host/x.csv#canary",
         "s3:///canary",
