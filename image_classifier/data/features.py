@@ -35,16 +35,16 @@ def image_features(parts: Sequence[Pixels]) -> Features:
         filters = _Filters(_sample(parts))
         small = (_small(piece) for part in parts for piece in pieces(part))
         found = [torch.cat([_look(images), filters(images)], dim=1).numpy() for images in small]
-    return _standardised(np.concatenate(found))
+    return standardised(np.concatenate(found))
 
 
 def row_features(parts: Sequence[Encoded], columns: Sequence[Column]) -> Features:
     """A row of numbers for each row of a table: its own, and random bends of them for what is not a straight line."""
-    rows = _standardised(np.concatenate([np.asarray(part).reshape(len(part), -1) for part in parts]))
+    rows = standardised(np.concatenate([np.asarray(part).reshape(len(part), -1) for part in parts]))
     random = np.random.default_rng(key(0, "features", len(columns)))
     weights = random.standard_normal((rows.shape[1], _HIDDEN)) / np.sqrt(rows.shape[1])
     bent = np.maximum(rows @ weights + random.standard_normal(_HIDDEN), 0)
-    return _standardised(np.concatenate([rows, bent], axis=1))
+    return standardised(np.concatenate([rows, bent], axis=1))
 
 
 def _look(images: torch.Tensor) -> torch.Tensor:
@@ -118,6 +118,7 @@ def _small(images: Pixels) -> torch.Tensor:
     return interpolate(found, size=(height, width), mode="bilinear", antialias=True)
 
 
-def _standardised(values: npt.NDArray[np.floating]) -> Features:
+def standardised(values: npt.NDArray[np.floating]) -> Features:
+    """Columns of mean 0 and deviation 1."""
     centred = values - values.mean(axis=0)
     return np.asarray(centred / np.maximum(centred.std(axis=0), 1e-6), np.float32)

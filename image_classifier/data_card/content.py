@@ -13,6 +13,7 @@ from image_classifier.data.examples import Labels, Pixels, shown
 from image_classifier.data.features import Features, image_features, row_features
 from image_classifier.data.measures import measures
 from image_classifier.data.store import SPLITS, Split, Store
+from image_classifier.data_card.photo_features import photo_features
 from image_classifier.evaluation.labels import Suspicion, out_of_fold, suspicion
 
 Values = npt.NDArray[Any]
@@ -104,7 +105,7 @@ def _some(count: int, most: int, purpose: str) -> Labels:
 
 
 def _features(store: Store, splits: Mapping[str, Split], judged: Labels) -> Features:
-    """What the labels are judged by: the one place to change for features of a trained network."""
+    """What the labels are judged by."""
     ends = np.cumsum([len(split.labels) for split in splits.values()])
     rows = [part - start for part, start in zip(np.split(judged, np.searchsorted(judged, ends[:-1])),
                                                 [0, *ends[:-1]], strict=True)]  # fmt: skip
@@ -113,7 +114,9 @@ def _features(store: Store, splits: Mapping[str, Split], judged: Labels) -> Feat
         for split, chosen in zip(splits.values(), rows, strict=True)
     ]
     if store.columns is None:
-        return image_features(cast("list[Pixels]", parts))
+        images = cast("list[Pixels]", parts)
+        found = [each for each in (image_features(images), photo_features(images)) if each is not None]
+        return np.concatenate(found, axis=1)
     return row_features(parts, store.columns)  # type: ignore[arg-type]
 
 

@@ -8,6 +8,7 @@ import importlib.util
 from pathlib import Path
 
 import timm
+import torch
 from torch import nn
 
 from image_classifier.errors import UserError
@@ -48,6 +49,14 @@ def weights(_name: str, _revision: str | None = None) -> artifact.Artifact:
     if len(named) < len(own):
         raise UserError(f"{_file()} does not fit the network of timm {timm.__version__}", _INSTALL)
     return dataclasses.replace(found, tensors=named)
+
+
+def headless() -> nn.Module:
+    """The network with its published weights, up to the 1,280 numbers that a head would see of an image."""
+    network = _body(0)
+    found = weights("").tensors
+    network.load_state_dict({name: found[name] for name in network.state_dict()})
+    return network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
 def _fits(shape: tuple[int, ...], name: str, other_shape: tuple[int, ...], other: str) -> bool:

@@ -92,10 +92,19 @@ def base_image(docker, tmp_path_factory):
 @pytest.fixture(scope="session")
 def cifar(repository, tmp_path_factory):
     """CIFAR-10 as 60,000 JPEGs in train/ and test/, from the folder of shared data beside the repository."""
-    archive = repository.parent / "shared" / "data" / "cifar10-jpeg.tar.xz"
+    return unpacked(repository, "cifar10-jpeg.tar.xz", tmp_path_factory.mktemp("cifar"))
+
+
+@pytest.fixture(scope="session")
+def trashnet(repository, tmp_path_factory):
+    """Photos of six kinds of waste in train/ and test/, likewise."""
+    return unpacked(repository, "trashnet.tar", tmp_path_factory.mktemp("photos")) / "trashnet"
+
+
+def unpacked(repository, name, folder):
+    archive = repository.parent / "shared" / "data" / name
     if not archive.exists():
         pytest.skip(f"there is no {archive.name} in ../shared/data")
-    folder = tmp_path_factory.mktemp("cifar")
     with tarfile.open(archive) as packed:
         # Debian 12's Python 3.11.2 has no filters; later ones warn without one.
         packed.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # noqa: S202
