@@ -30,7 +30,8 @@ class Storage:
         self.root = _checked_root(root)
         self.domain = domain
         with _refusals(self.root):
-            self._fs, _ = fsspec.core.url_to_fs(self.root)
+            # A kept one would have the server and the credentials of an earlier environment.
+            self._fs, _ = fsspec.core.url_to_fs(self.root, skip_instance_cache=True)
         self._local = "://" not in self.root
 
     def path(self, area: str, *names: str) -> str:

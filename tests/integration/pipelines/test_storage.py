@@ -20,8 +20,8 @@ def bucket():
         patched.setenv("AWS_ACCESS_KEY_ID", "id")
         patched.setenv("AWS_SECRET_ACCESS_KEY", "key")
         patched.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        boto3.client("s3").create_bucket(Bucket="bucket")
-        yield "bucket"
+        boto3.client("s3").create_bucket(Bucket="stored")
+        yield "stored"
     server.stop()
 
 
