@@ -84,18 +84,18 @@ def prepare(
             store, is_new = found, False
         else:
             refuse_foreign(found, dataset_folder, asked)
-            final = into or cache_folder / _key(found, asked)
-            store, is_new = _opened_or_made(final, found, dataset_folder, asked, quiet=quiet)
+            key = _key(found, asked)
+            final = into or cache_folder / key
+            store, is_new = _opened_or_made(final, found, dataset_folder, asked, key=key, quiet=quiet)
     _tell_duplicates(store)
     leaks.warn(store, is_new=is_new)
     return store if output is None or into else _same(store, output)
 
 
 def _opened_or_made(
-    final: Path, source: Source, name: str, asked: Mapping[str, Any], *, quiet: bool
+    final: Path, source: Source, name: str, asked: Mapping[str, Any], *, key: str, quiet: bool
 ) -> tuple[Store, bool]:
-    """The store at `final`, and whether it was made now."""
-    key = _key(source, asked)
+    """The store at `final`, and whether it was made now; `key` is the cache's name for it."""
     is_cache = final.name == key  # what is there is what is wanted
     store = _cached(final) if is_cache else None
     if store is not None:
